@@ -7,9 +7,15 @@ mod event;
 pub mod http;
 mod id;
 pub mod message;
+mod messenger;
+pub mod middleware;
 pub mod provider;
 pub mod providers;
+pub mod route;
 mod secret;
+pub mod storage;
+#[cfg(feature = "templates")]
+pub mod template;
 mod time;
 pub mod webhook;
 
