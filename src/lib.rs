@@ -7,7 +7,7 @@ mod event;
 pub mod http;
 mod id;
 pub mod message;
-mod messenger;
+pub mod messenger;
 pub mod middleware;
 pub mod provider;
 pub mod providers;
@@ -29,6 +29,7 @@ pub use id::{DeliveryId, MessageId, TenantId};
 pub use message::{
     AnyMessage, Attachment, Channel, Chat, Email, Features, Location, Media, Message, Push, Sms, WhatsApp,
 };
+pub use messenger::{Defaults, Messenger, MessengerBuilder, Sent};
 pub use provider::{
     Capabilities, ChatProvider, EmailProvider, Health, OnUnknown, Outcome, Outgoing, Provider,
     ProviderSource, PushProvider, Receipt, Route, SmsProvider, Vendor, WhatsAppProvider,

@@ -13,7 +13,9 @@ use crate::{
     http::HttpTransport,
     id::TenantId,
     message::{Chat, Email, Message, Push, Sms, WhatsApp},
-    middleware::{AnyLayer, AttemptTimeout, Breaker, BreakerPolicy, RateLimit, RateLimiter, RetryLayer, RetryPolicy},
+    middleware::{
+        AnyLayer, AttemptTimeout, Breaker, BreakerPolicy, RateLimit, RateLimiter, RetryLayer, RetryPolicy,
+    },
     provider::{Provider, ProviderSource},
     providers::preview::Preview,
     storage::{MemoryStore, Messages},
@@ -151,7 +153,11 @@ impl MessengerBuilder {
     }
 
     /// Who writes on behalf of `tenant`, where a message does not say.
-    pub fn tenant_defaults<T: TryInto<TenantId, Error: Into<Error>>>(mut self, tenant: T, mut defaults: Defaults) -> Self {
+    pub fn tenant_defaults<T: TryInto<TenantId, Error: Into<Error>>>(
+        mut self,
+        tenant: T,
+        mut defaults: Defaults,
+    ) -> Self {
         self.faults.extend(defaults.take_faults());
         match tenant.try_into() {
             Ok(tenant) => drop(self.defaults.tenants.insert(tenant, defaults)),
@@ -268,7 +274,15 @@ impl MessengerBuilder {
         };
         let cx = context(self.clock, self.http);
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
-        let inner = Inner { channels, stack, defaults: self.defaults, store, cx, total: self.total, preview: self.preview };
+        let inner = Inner {
+            channels,
+            stack,
+            defaults: self.defaults,
+            store,
+            cx,
+            total: self.total,
+            preview: self.preview,
+        };
         Messenger { inner: Arc::new(inner), tenant: TenantId::DEFAULT }
     }
 
@@ -284,7 +298,10 @@ impl MessengerBuilder {
 
     fn slot<M: Routed>(mut self, slot: Slot<M>) -> Self {
         if M::slot_mut(&mut self.providers).replace(slot).is_some() {
-            let text = format!("the channel {} was given two providers; join them by a route, such as Spread::failover()", M::CHANNEL);
+            let text = format!(
+                "the channel {} was given two providers; join them by a route, such as Spread::failover()",
+                M::CHANNEL
+            );
             self.faults.push(Error::config(text));
         }
         self
@@ -307,9 +324,12 @@ impl MessengerBuilder {
             names.into_iter().for_each(|name| *seen.entry(name).or_default() += 1);
             for (name, count) in seen {
                 if name.is_empty() {
-                    self.faults.push(Error::config("a provider's name is empty; give it one with `.named(…)`"));
+                    self.faults
+                        .push(Error::config("a provider's name is empty; give it one with `.named(…)`"));
                 } else if count > 1 {
-                    let text = format!("{count} providers of one channel are named {name:?}; tell them apart with `.named(…)`");
+                    let text = format!(
+                        "{count} providers of one channel are named {name:?}; tell them apart with `.named(…)`"
+                    );
                     self.faults.push(Error::config(text));
                 }
             }
@@ -319,7 +339,9 @@ impl MessengerBuilder {
 
 fn names<M: Message>(slot: &Option<Slot<M>>) -> Vec<String> {
     match slot {
-        Some(Slot::Fixed(provider)) => vendors(provider).iter().map(|vendor| vendor.name().to_owned()).collect(),
+        Some(Slot::Fixed(provider)) => {
+            vendors(provider).iter().map(|vendor| vendor.name().to_owned()).collect()
+        }
         _ => Vec::new(),
     }
 }

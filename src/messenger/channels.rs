@@ -8,9 +8,8 @@ use crate::{
     id::TenantId,
     message::{Chat, Email, Message, Push, Sms, WhatsApp},
     middleware::{
-        AnyLayer, AttemptTimeout, Breaker, ContextLayer, GateLayer, Layer, RateLimiter, RetryLayer, SplitLayer,
-        admits,
-        around_vendors,
+        AnyLayer, AttemptTimeout, Breaker, ContextLayer, GateLayer, Layer, RateLimiter, RetryLayer,
+        SplitLayer, admits, around_vendors,
     },
     provider::{Provider, ProviderSource},
 };
@@ -117,12 +116,21 @@ impl Routed for WhatsApp {
 
 impl Channels {
     /// The provider for this tenant's message, with its layers around it.
-    pub(super) async fn provider<M: Routed>(&self, stack: &Stack, tenant: &TenantId, message: &M) -> Result<Arc<dyn Provider<M>>> {
+    pub(super) async fn provider<M: Routed>(
+        &self,
+        stack: &Stack,
+        tenant: &TenantId,
+        message: &M,
+    ) -> Result<Arc<dyn Provider<M>>> {
         match M::slot(self) {
             Some(Slot::Fixed(provider)) => Ok(Arc::clone(provider)),
             Some(Slot::Source(source)) => Ok(stack.around(source.provider(tenant, message).await?)),
             None => {
-                let text = format!("no provider is configured for the channel {}; give the builder one with {}", M::CHANNEL, M::HINT);
+                let text = format!(
+                    "no provider is configured for the channel {}; give the builder one with {}",
+                    M::CHANNEL,
+                    M::HINT
+                );
                 Err(Error::new(ErrorKind::NotConfigured, text))
             }
         }

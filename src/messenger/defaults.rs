@@ -68,7 +68,11 @@ pub(super) struct DefaultsTable {
 
 impl DefaultsTable {
     /// What `field` says for this tenant.
-    pub(super) fn of<T: Clone>(&self, tenant: &TenantId, field: impl Fn(&Defaults) -> &Option<T>) -> Option<T> {
+    pub(super) fn of<T: Clone>(
+        &self,
+        tenant: &TenantId,
+        field: impl Fn(&Defaults) -> &Option<T>,
+    ) -> Option<T> {
         let own = self.tenants.get(tenant).and_then(|defaults| field(defaults).clone());
         own.or_else(|| field(&self.common).clone())
     }

@@ -18,7 +18,7 @@ use crate::{
     id::{MessageId, TenantId},
     message::{AnyMessage, Channel, Chat, Email, Message, Push, Sms, WhatsApp},
     provider::{Outcome, Outgoing, Provider, Receipt},
-    storage::{Record, RecipientText},
+    storage::{RecipientText, Record},
     time::Timestamp,
 };
 
@@ -31,7 +31,12 @@ pub(super) struct Admitted<M: Message> {
 }
 
 /// Admission: pure but for the clock. Defaults are filled in, everything is checked.
-pub(super) fn admit<M: Routed>(inner: &Inner, tenant: &TenantId, mut message: M, options: &Options) -> Result<Admitted<M>> {
+pub(super) fn admit<M: Routed>(
+    inner: &Inner,
+    tenant: &TenantId,
+    mut message: M,
+    options: &Options,
+) -> Result<Admitted<M>> {
     let at = inner.cx.clock().now();
     options.admit(at)?;
     message.fill(tenant, &inner.defaults);
@@ -52,7 +57,12 @@ pub(super) async fn dispatch<M: Routed>(messenger: Messenger, message: M, option
     if span.is_disabled() { sending.await } else { sending.instrument(span).await }
 }
 
-async fn deliver<M: Routed>(inner: &Inner, tenant: &TenantId, admitted: Admitted<M>, options: &Options) -> Result<Sent> {
+async fn deliver<M: Routed>(
+    inner: &Inner,
+    tenant: &TenantId,
+    admitted: Admitted<M>,
+    options: &Options,
+) -> Result<Sent> {
     let provider = inner.channels.provider(&inner.stack, tenant, &admitted.message).await?;
     some_vendor_admits(&provider, &admitted.message)?;
     inner.store.record(vec![inner.record_of(tenant, &admitted, options)]).await?;
@@ -65,7 +75,11 @@ async fn deliver<M: Routed>(inner: &Inner, tenant: &TenantId, admitted: Admitted
     sent(&admitted, answer, recorded)
 }
 
-fn outgoing<'a, M: Message>(admitted: &'a Admitted<M>, tenant: &'a TenantId, options: &Options) -> Outgoing<'a, M> {
+fn outgoing<'a, M: Message>(
+    admitted: &'a Admitted<M>,
+    tenant: &'a TenantId,
+    options: &Options,
+) -> Outgoing<'a, M> {
     Outgoing::new(&admitted.message, admitted.id, tenant, &admitted.key).with_on_unknown(options.on_unknown)
 }
 
@@ -77,11 +91,17 @@ fn sent<M: Message>(admitted: &Admitted<M>, answer: Result<Vec<Outcome>>, record
 }
 
 /// The answer, or a time-out whose certainty is what the attempts tell.
-async fn within(cx: &CallContext, work: impl Future<Output = Result<Receipt>>, flight: &Flight) -> Result<Receipt> {
+async fn within(
+    cx: &CallContext,
+    work: impl Future<Output = Result<Receipt>>,
+    flight: &Flight,
+) -> Result<Receipt> {
     let Some(deadline) = cx.deadline() else { return work.await };
     match cx.until(deadline, work).await {
         Ok(answer) => answer,
-        Err(late) => Err(late.with_certainty(flight.certainty()).with_context("limit", "the total time of the send")),
+        Err(late) => {
+            Err(late.with_certainty(flight.certainty()).with_context("limit", "the total time of the send"))
+        }
     }
 }
 
@@ -96,7 +116,12 @@ impl Inner {
         self.cx.clone().with_deadline(self.cx.clock().monotonic() + self.total)
     }
 
-    fn record_of<M: Message>(&self, tenant: &TenantId, admitted: &Admitted<M>, options: &Options) -> (Record, Vec<Event>) {
+    fn record_of<M: Message>(
+        &self,
+        tenant: &TenantId,
+        admitted: &Admitted<M>,
+        options: &Options,
+    ) -> (Record, Vec<Event>) {
         let message = &admitted.message;
         let recipients = (0..message.recipient_count()).filter_map(|index| message.recipient(index));
         let recipients = recipients.map(|recipient| RecipientText(recipient.as_str().into())).collect();
@@ -120,7 +145,11 @@ impl Inner {
 }
 
 /// Sends messages of any channels; answers in their order.
-pub(super) async fn dispatch_batch(messenger: Messenger, messages: Vec<AnyMessage>, options: Options) -> Vec<Result<Sent>> {
+pub(super) async fn dispatch_batch(
+    messenger: Messenger,
+    messages: Vec<AnyMessage>,
+    options: Options,
+) -> Vec<Result<Sent>> {
     let mut answers: Vec<Option<Result<Sent>>> = messages.iter().map(|_| None).collect();
     let mut groups = Groups::default();
     messages.into_iter().enumerate().for_each(|(index, message)| groups.add(index, message));
@@ -158,7 +187,12 @@ impl Groups {
 type Answers = [Option<Result<Sent>>];
 
 /// Sends the messages of one channel, those of one provider together.
-async fn group<M: Routed>(messenger: &Messenger, messages: Vec<(usize, M)>, options: &Options, answers: &mut Answers) {
+async fn group<M: Routed>(
+    messenger: &Messenger,
+    messages: Vec<(usize, M)>,
+    options: &Options,
+    answers: &mut Answers,
+) {
     let Messenger { inner, tenant } = messenger;
     let mut parts: Vec<Part<M>> = Vec::new();
     for (index, message) in messages {
@@ -176,7 +210,10 @@ async fn group<M: Routed>(messenger: &Messenger, messages: Vec<(usize, M)>, opti
 /// A provider and what it is to send.
 type Part<M> = (Arc<dyn Provider<M>>, Vec<(usize, Admitted<M>)>);
 
-fn part_of<M: Message>(parts: &mut Vec<Part<M>>, provider: Arc<dyn Provider<M>>) -> &mut Vec<(usize, Admitted<M>)> {
+fn part_of<M: Message>(
+    parts: &mut Vec<Part<M>>,
+    provider: Arc<dyn Provider<M>>,
+) -> &mut Vec<(usize, Admitted<M>)> {
     let known = parts.iter().position(|(known, _)| Arc::ptr_eq(known, &provider));
     let index = known.unwrap_or_else(|| {
         parts.push((provider, Vec::new()));
@@ -185,7 +222,12 @@ fn part_of<M: Message>(parts: &mut Vec<Part<M>>, provider: Arc<dyn Provider<M>>)
     &mut parts[index].1
 }
 
-async fn ready<M: Routed>(inner: &Inner, tenant: &TenantId, message: M, options: &Options) -> Result<(Arc<dyn Provider<M>>, Admitted<M>)> {
+async fn ready<M: Routed>(
+    inner: &Inner,
+    tenant: &TenantId,
+    message: M,
+    options: &Options,
+) -> Result<(Arc<dyn Provider<M>>, Admitted<M>)> {
     let admitted = admit(inner, tenant, message, options)?;
     let provider = inner.channels.provider(&inner.stack, tenant, &admitted.message).await?;
     some_vendor_admits(&provider, &admitted.message)?;
@@ -221,14 +263,25 @@ async fn deliver_batch<M: Routed>(
     }
 }
 
-fn outgoing_of<'a, M: Message>(admitted: &'a Admitted<M>, tenant: &'a TenantId, options: &Options, flight: &'a Flight) -> Outgoing<'a, M> {
+fn outgoing_of<'a, M: Message>(
+    admitted: &'a Admitted<M>,
+    tenant: &'a TenantId,
+    options: &Options,
+    flight: &'a Flight,
+) -> Outgoing<'a, M> {
     outgoing(admitted, tenant, options).with_trail(flight.trail())
 }
 
-async fn batch_within(cx: &CallContext, work: impl Future<Output = Vec<Result<Receipt>>>, flights: &[Flight]) -> Vec<Result<Receipt>> {
+async fn batch_within(
+    cx: &CallContext,
+    work: impl Future<Output = Vec<Result<Receipt>>>,
+    flights: &[Flight],
+) -> Vec<Result<Receipt>> {
     let Some(deadline) = cx.deadline() else { return work.await };
     match cx.until(deadline, work).await {
         Ok(answers) => answers,
-        Err(late) => flights.iter().map(|flight| Err(late.clone().with_certainty(flight.certainty()))).collect(),
+        Err(late) => {
+            flights.iter().map(|flight| Err(late.clone().with_certainty(flight.certainty()))).collect()
+        }
     }
 }

@@ -66,7 +66,11 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sender = self.sender.as_deref().unwrap_or("the provider's own");
         writeln!(f, "{} to {} recipient(s), sender: {sender}", self.channel, self.recipients)?;
-        writeln!(f, "needs: {}", if self.needs.is_empty() { "nothing special".to_owned() } else { self.needs.to_string() })?;
+        writeln!(
+            f,
+            "needs: {}",
+            if self.needs.is_empty() { "nothing special".to_owned() } else { self.needs.to_string() }
+        )?;
         for verdict in &self.providers {
             match &verdict.refusal {
                 None => writeln!(f, "{}: would send it", verdict.provider)?,

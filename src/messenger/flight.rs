@@ -32,7 +32,13 @@ struct Ground {
 }
 
 impl Flight {
-    pub(super) fn new(id: MessageId, recipients: usize, store: Arc<dyn Messages>, clock: Arc<dyn Clock>, tenant: TenantId) -> Self {
+    pub(super) fn new(
+        id: MessageId,
+        recipients: usize,
+        store: Arc<dyn Messages>,
+        clock: Arc<dyn Clock>,
+        tenant: TenantId,
+    ) -> Self {
         let recipients = u32::try_from(recipients).unwrap_or(u32::MAX);
         Self { id, recipients, trail: Trail::default(), ground: Some(Ground { store, clock, tenant }) }
     }
@@ -44,7 +50,8 @@ impl Flight {
     /// Could a vendor have taken it, as far as the attempts tell?
     pub(super) fn certainty(&self) -> Certainty {
         let events = self.trail.take();
-        let unsure = events.iter().any(|event| matches!(event.kind, EventKind::Unknown | EventKind::Accepted));
+        let unsure =
+            events.iter().any(|event| matches!(event.kind, EventKind::Unknown | EventKind::Accepted));
         events.into_iter().for_each(|event| self.trail.note(event));
         if unsure { Certainty::Unknown } else { Certainty::NotSent }
     }
@@ -84,7 +91,9 @@ impl Flight {
         for index in 0..self.recipients {
             let (kind, text) = match Status::of(index, &events) {
                 Status::Unknown => (EventKind::Unknown, "the send was dropped during an attempt"),
-                Status::Queued | Status::Refused => (EventKind::Cancelled, "the send was dropped between attempts"),
+                Status::Queued | Status::Refused => {
+                    (EventKind::Cancelled, "the send was dropped between attempts")
+                }
                 _ => continue,
             };
             let mut event = self.event(index, kind, now);

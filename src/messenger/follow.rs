@@ -8,7 +8,11 @@ use crate::{
     webhook::{Correlation, Inbound, RawRequest, VendorEvent, Webhook},
 };
 
-pub(super) async fn receive(inner: &Inner, webhook: &dyn Webhook, request: &RawRequest) -> Result<Vec<Inbound>> {
+pub(super) async fn receive(
+    inner: &Inner,
+    webhook: &dyn Webhook,
+    request: &RawRequest,
+) -> Result<Vec<Inbound>> {
     let verified = webhook.verify(&inner.cx, request).await?;
     let inbound = webhook.parse(&verified)?;
     for entry in &inbound {
@@ -34,11 +38,17 @@ async fn append(inner: &Inner, provider: &str, told: &VendorEvent) -> Result<()>
     inner.store.append_events(&tenant, vec![event]).await
 }
 
-async fn find(inner: &Inner, provider: &str, correlation: &Correlation) -> Result<Option<(TenantId, DeliveryId)>> {
+async fn find(
+    inner: &Inner,
+    provider: &str,
+    correlation: &Correlation,
+) -> Result<Option<(TenantId, DeliveryId)>> {
     match correlation {
         Correlation::Delivery(delivery) => {
             Ok(inner.store.tenant_of(delivery.message).await?.map(|tenant| (tenant, *delivery)))
         }
-        Correlation::VendorId { id, recipient } => inner.store.by_vendor_id(provider, id, recipient.as_deref()).await,
+        Correlation::VendorId { id, recipient } => {
+            inner.store.by_vendor_id(provider, id, recipient.as_deref()).await
+        }
     }
 }

@@ -192,7 +192,10 @@ impl Messenger {
 impl fmt::Debug for Messenger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { channels, .. } = &*self.inner;
-        f.debug_struct("Messenger").field("tenant", &self.tenant).field("channels", channels).finish_non_exhaustive()
+        f.debug_struct("Messenger")
+            .field("tenant", &self.tenant)
+            .field("channels", channels)
+            .finish_non_exhaustive()
     }
 }
 

@@ -27,13 +27,15 @@ impl Options {
     /// Checks what can be checked at `now`, before anything else happens.
     pub(super) fn admit(&self, now: Timestamp) -> Result<()> {
         if let Some(expires) = self.expires.filter(|expires| *expires <= now) {
-            return Err(Error::new(ErrorKind::Expired, format!("the message expired at {expires}")).with_field("expires"));
+            return Err(Error::new(ErrorKind::Expired, format!("the message expired at {expires}"))
+                .with_field("expires"));
         }
         if let Some(at) = self.at.filter(|at| *at > now) {
             let why = "`send` sends now; a later time needs the outbox";
             return Err(Error::invalid("at", why).with_context("at", at.to_string()));
         }
-        let key_fits = |key: &Arc<str>| (1..=255).contains(&key.len()) && key.bytes().all(|b| (0x20..0x7f).contains(&b));
+        let key_fits =
+            |key: &Arc<str>| (1..=255).contains(&key.len()) && key.bytes().all(|b| (0x20..0x7f).contains(&b));
         if self.key.as_ref().is_some_and(|key| !key_fits(key)) {
             // It becomes an HTTP header at some vendors.
             return Err(Error::invalid("key", "an idempotency key has 1 to 255 printable ASCII characters"));

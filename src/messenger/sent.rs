@@ -40,7 +40,14 @@ impl fmt::Display for Sent {
         let accepted = self.outcomes.iter().filter(|outcome| outcome.is_accepted());
         let providers: BTreeSet<&str> = accepted.filter_map(Outcome::provider).collect();
         let providers: Vec<&str> = providers.into_iter().collect();
-        write!(f, "{}: {} of {} accepted by {}", self.channel, self.accepted_count(), self.outcomes.len(), providers.join(", "))?;
+        write!(
+            f,
+            "{}: {} of {} accepted by {}",
+            self.channel,
+            self.accepted_count(),
+            self.outcomes.len(),
+            providers.join(", ")
+        )?;
         if let Some(id) = self.vendor_id() {
             write!(f, " (vendor id {id})")?;
         }
@@ -66,6 +73,7 @@ fn worst(outcomes: Vec<Outcome>) -> Error {
         Outcome::Refused(error) | Outcome::Unknown(error) => Some(error),
     });
     let worst = errors.max_by_key(|error| (error.certainty() == Certainty::Unknown, error.is_passing()));
-    let worst = worst.unwrap_or_else(|| Error::new(ErrorKind::Internal, "the provider answered for no recipient"));
+    let worst =
+        worst.unwrap_or_else(|| Error::new(ErrorKind::Internal, "the provider answered for no recipient"));
     if count > 1 { worst.with_context("recipients", format!("none of {count} was accepted")) } else { worst }
 }

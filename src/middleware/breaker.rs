@@ -162,7 +162,10 @@ impl<M: Message> Guarded<M> {
                 Ok(Call { guarded: self, cx, verdict: Verdict::Silent })
             }
             Err(wait) => {
-                let error = Error::new(ErrorKind::CircuitOpen, "the provider failed too often and is left alone for a while");
+                let error = Error::new(
+                    ErrorKind::CircuitOpen,
+                    "the provider failed too often and is left alone for a while",
+                );
                 Err(error.with_provider(self.inner.name()).with_retry(Retry::After(wait)))
             }
         }

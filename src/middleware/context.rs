@@ -39,7 +39,10 @@ impl<M: Message> Context<M> {
     fn named(&self, answer: Result<Receipt>, recipients: usize) -> Result<Receipt> {
         let mut receipt = answer.map_err(|error| error.with_provider(Arc::clone(&self.name)))?;
         if receipt.outcomes.len() != recipients {
-            let text = format!("{} outcomes for {recipients} recipients: the provider breaks its contract", receipt.outcomes.len());
+            let text = format!(
+                "{} outcomes for {recipients} recipients: the provider breaks its contract",
+                receipt.outcomes.len()
+            );
             return Err(Error::new(ErrorKind::Internal, text).with_provider(Arc::clone(&self.name)));
         }
         for outcome in &mut receipt.outcomes {
@@ -89,7 +92,9 @@ impl<'a, M: Message> Attempt<'a, M> {
                     event.vendor_id.clone_from(vendor_id);
                     self.note(event);
                 }
-                Ok(Outcome::Refused(error) | Outcome::Unknown(error)) | Err(error) => self.failed(position, error),
+                Ok(Outcome::Refused(error) | Outcome::Unknown(error)) | Err(error) => {
+                    self.failed(position, error)
+                }
             }
         }
     }
@@ -158,11 +163,18 @@ impl<M: Message> Provider<M> for Context<M> {
         let span = tracing::debug_span!("tidings.batch", provider = %self.name, channel = M::CHANNEL.as_str(), items = items.len());
         let mut answers = self.inner.send_batch(cx, items).instrument(span).await;
         if answers.len() != items.len() {
-            let text = format!("{} results for {} items: the provider breaks its contract", answers.len(), items.len());
+            let text = format!(
+                "{} results for {} items: the provider breaks its contract",
+                answers.len(),
+                items.len()
+            );
             let error = Error::new(ErrorKind::Internal, text);
             answers = items.iter().map(|_| Err(error.clone())).collect();
         }
-        let named = answers.into_iter().zip(items).map(|(answer, item)| self.named(answer, item.message().recipient_count()));
+        let named = answers
+            .into_iter()
+            .zip(items)
+            .map(|(answer, item)| self.named(answer, item.message().recipient_count()));
         let answers: Vec<_> = named.collect();
         attempts.into_iter().zip(&answers).for_each(|(attempt, answer)| attempt.end(answer));
         answers

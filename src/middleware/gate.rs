@@ -38,7 +38,8 @@ pub(crate) fn admits<M: Message>(message: &M, caps: &Capabilities) -> Result<()>
     let missing = message.needs().missing_in(caps.features);
     if let Some(feature) = missing.iter().next() {
         let text = format!("{} does not offer: {missing}; it offers: {}", caps.vendor, caps.features);
-        return Err(Error::new(ErrorKind::Unsupported, text).with_field(message.field_of(feature).unwrap_or("message")));
+        return Err(Error::new(ErrorKind::Unsupported, text)
+            .with_field(message.field_of(feature).unwrap_or("message")));
     }
     let recipients = message.recipient_count();
     if let Some(most) = caps.max_recipients.filter(|most| recipients > *most) {
@@ -54,7 +55,10 @@ pub(crate) fn admits<M: Message>(message: &M, caps: &Capabilities) -> Result<()>
     }
     let required = message.options().iter().find(|option| option.required && &*option.vendor != caps.vendor);
     required.map_or(Ok(()), |option| {
-        let text = format!("the required option {} is addressed to {}, and this is {}", option.name, option.vendor, caps.vendor);
+        let text = format!(
+            "the required option {} is addressed to {}, and this is {}",
+            option.name, option.vendor, caps.vendor
+        );
         Err(Error::new(ErrorKind::Unsupported, text).with_field("options"))
     })
 }
@@ -64,7 +68,8 @@ fn note_skipped<M: Message>(cx: &CallContext, item: &Outgoing<'_, M>, caps: &Cap
     for option in item.message().options().iter().filter(|option| &*option.vendor != caps.vendor) {
         let mut event = item.event(0, EventKind::OptionSkipped, cx);
         event.recipient = None;
-        event.text = Some(format!("{} is an option of {}, not of {}", option.name, option.vendor, caps.vendor).into());
+        event.text =
+            Some(format!("{} is an option of {}, not of {}", option.name, option.vendor, caps.vendor).into());
         trail.note(event);
     }
 }
@@ -88,12 +93,18 @@ impl<M: Message> Provider<M> for Gate<M> {
     async fn send_batch(&self, cx: &CallContext, items: &[Outgoing<'_, M>]) -> Vec<Result<Receipt>> {
         let caps = self.inner.capabilities();
         let verdicts: Vec<Result<()>> = items.iter().map(|item| admits(item.message(), &caps)).collect();
-        let admitted: Vec<_> = items.iter().zip(&verdicts).filter(|(_, v)| v.is_ok()).map(|(item, _)| *item).collect();
+        let admitted: Vec<_> =
+            items.iter().zip(&verdicts).filter(|(_, v)| v.is_ok()).map(|(item, _)| *item).collect();
         admitted.iter().for_each(|item| note_skipped(cx, item, &caps));
-        let answers = if admitted.is_empty() { Vec::new() } else { self.inner.send_batch(cx, &admitted).await };
+        let answers =
+            if admitted.is_empty() { Vec::new() } else { self.inner.send_batch(cx, &admitted).await };
         let mut answers = answers.into_iter();
-        let missing = || Err(Error::new(ErrorKind::Internal, "the provider answered fewer results than items"));
-        verdicts.into_iter().map(|verdict| verdict.and_then(|()| answers.next().unwrap_or_else(missing))).collect()
+        let missing =
+            || Err(Error::new(ErrorKind::Internal, "the provider answered fewer results than items"));
+        verdicts
+            .into_iter()
+            .map(|verdict| verdict.and_then(|()| answers.next().unwrap_or_else(missing)))
+            .collect()
     }
 
     fn as_route(&self) -> Option<&dyn Route<M>> {

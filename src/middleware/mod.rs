@@ -120,7 +120,10 @@ macro_rules! wraps_vendor {
                 self.inner.name()
             }
 
-            async fn check(&self, cx: &$crate::context::CallContext) -> $crate::error::Result<$crate::provider::Health> {
+            async fn check(
+                &self,
+                cx: &$crate::context::CallContext,
+            ) -> $crate::error::Result<$crate::provider::Health> {
                 self.inner.check(cx).await
             }
         }

@@ -69,7 +69,12 @@ impl Progress {
         if let Some(error) = self.spoke_for_all {
             return Err(error);
         }
-        let missing = || Outcome::Unknown(Error::new(ErrorKind::Internal, "the provider answered for fewer recipients than asked"));
+        let missing = || {
+            Outcome::Unknown(Error::new(
+                ErrorKind::Internal,
+                "the provider answered for fewer recipients than asked",
+            ))
+        };
         Ok(Receipt::new(self.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect()))
     }
 }

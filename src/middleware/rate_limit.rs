@@ -19,8 +19,12 @@ use crate::{
 };
 
 /// The windows that a limit may have: a second, a minute, an hour, a day.
-const PERIODS: [Duration; 4] =
-    [Duration::from_secs(1), Duration::from_secs(60), Duration::from_secs(3_600), Duration::from_secs(86_400)];
+const PERIODS: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(60),
+    Duration::from_secs(3_600),
+    Duration::from_secs(86_400),
+];
 
 /// Keys that have been idle are dropped when there are more than this many.
 const KEYS: usize = 10_000;
@@ -165,7 +169,8 @@ impl RateLimit {
     }
 
     fn applies(&self, channel: Channel, provider: &str) -> bool {
-        self.channel.is_none_or(|only| only == channel) && self.provider.as_deref().is_none_or(|only| only == provider)
+        self.channel.is_none_or(|only| only == channel)
+            && self.provider.as_deref().is_none_or(|only| only == provider)
     }
 
     /// The keys under which a message counts: one, or one for each domain.
@@ -187,7 +192,8 @@ impl RateLimit {
             return vec![(rule, common)];
         }
         let recipients = (0..message.recipient_count()).filter_map(|index| message.recipient(index));
-        let mut domains: Vec<String> = recipients.map(|r| r.domain().unwrap_or_default().to_ascii_lowercase()).collect();
+        let mut domains: Vec<String> =
+            recipients.map(|r| r.domain().unwrap_or_default().to_ascii_lowercase()).collect();
         domains.sort_unstable();
         domains.dedup();
         domains.into_iter().map(|domain| (rule, format!("{common}@{domain}"))).collect()
@@ -222,7 +228,9 @@ impl RateLimiter {
         }
         if wait.is_none() {
             for (key, count) in keys {
-                windows.entry(key.clone()).and_modify(|all| all.iter_mut().for_each(|window| window.take(now, *count)));
+                windows
+                    .entry(key.clone())
+                    .and_modify(|all| all.iter_mut().for_each(|window| window.take(now, *count)));
             }
         }
         wait
@@ -237,7 +245,8 @@ impl fmt::Debug for RateLimiter {
 
 impl<M: Message> Layer<M> for RateLimiter {
     fn wrap(&self, inner: Arc<dyn Provider<M>>) -> Arc<dyn Provider<M>> {
-        let applying = self.limits.iter().enumerate().filter(|(_, limit)| limit.applies(M::CHANNEL, inner.name()));
+        let applying =
+            self.limits.iter().enumerate().filter(|(_, limit)| limit.applies(M::CHANNEL, inner.name()));
         let rules: Vec<usize> = applying.map(|(rule, _)| rule).collect();
         if rules.is_empty() {
             return inner;
@@ -259,14 +268,18 @@ impl<M: Message> Limited<M> {
     async fn turn(&self, cx: &CallContext, items: &[Outgoing<'_, M>]) -> Result<()> {
         let mut keys: HashMap<Key, u32> = HashMap::new();
         for item in items {
-            let all = self.rules.iter().flat_map(|rule| self.limiter.limits[*rule].keys(*rule, self.inner.name(), item));
+            let all = self
+                .rules
+                .iter()
+                .flat_map(|rule| self.limiter.limits[*rule].keys(*rule, self.inner.name(), item));
             all.for_each(|key| *keys.entry(key).or_default() += 1);
         }
         loop {
             let now = cx.clock().monotonic();
             let Some(wait) = self.limiter.take(&keys, now) else { return Ok(()) };
             if cx.deadline().is_some_and(|deadline| now + wait > deadline) {
-                let text = format!("our own limit is spent; the next turn is in {wait:?}, after the deadline");
+                let text =
+                    format!("our own limit is spent; the next turn is in {wait:?}, after the deadline");
                 let error = Error::new(ErrorKind::RateLimited, text).with_provider(self.inner.name());
                 return Err(error.with_retry(Retry::After(wait)));
             }

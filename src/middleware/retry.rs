@@ -103,7 +103,13 @@ impl RetryPolicy {
     }
 
     /// How long to wait before the next attempt, or `None` to give up.
-    fn delay(&self, retry: Retry, bound: Duration, elapsed: Duration, remaining: Option<Duration>) -> Option<Duration> {
+    fn delay(
+        &self,
+        retry: Retry,
+        bound: Duration,
+        elapsed: Duration,
+        remaining: Option<Duration>,
+    ) -> Option<Duration> {
         let wait = match retry {
             Retry::Never => return None,
             Retry::After(wait) if wait > self.max_delay => return None,
@@ -186,9 +192,12 @@ impl<M: Message> Retrying<M> {
     ) -> bool {
         let Some(bound) = bound else { return false };
         let now = cx.clock().monotonic();
-        let waits = failures.map(|error| self.policy.delay(error.retry(), bound, now.since(began), cx.remaining()));
+        let waits =
+            failures.map(|error| self.policy.delay(error.retry(), bound, now.since(began), cx.remaining()));
         // The longest of several recipients' waits; one that cannot be waited for ends it for all.
-        let Some(wait) = waits.collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max()) else { return false };
+        let Some(wait) = waits.collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max()) else {
+            return false;
+        };
         cx.clock().sleep_until(now + wait).await;
         true
     }
@@ -226,7 +235,8 @@ impl<M: Message> Provider<M> for Retrying<M> {
 
     async fn send_batch(&self, cx: &CallContext, items: &[Outgoing<'_, M>]) -> Vec<Result<Receipt>> {
         let began = cx.clock().monotonic();
-        let mut all: Vec<Progress> = items.iter().map(|item| Progress::new(item.message().recipient_count())).collect();
+        let mut all: Vec<Progress> =
+            items.iter().map(|item| Progress::new(item.message().recipient_count())).collect();
         let mut bounds = self.policy.bounds();
         let mut attempt = 0;
         loop {
@@ -272,7 +282,10 @@ mod tests {
             (0..1_000).filter_map(|_| policy.delay(Retry::Backoff, bound, Duration::ZERO, None)).collect();
         assert_eq!(waits.len(), 1_000);
         assert!(waits.iter().all(|wait| *wait < bound));
-        assert!(waits.iter().any(|wait| wait.as_millis() < 100) && waits.iter().any(|wait| wait.as_millis() > 900));
+        assert!(
+            waits.iter().any(|wait| wait.as_millis() < 100)
+                && waits.iter().any(|wait| wait.as_millis() > 900)
+        );
     }
 
     #[test]

@@ -45,7 +45,6 @@ struct Timed<M: Message> {
 wraps_vendor!(Timed);
 
 impl<M: Message> Timed<M> {
-
     fn timed_out(&self, error: Error) -> Error {
         error.with_provider(self.inner.name()).with_context("limit", format!("{:?}", self.limit))
     }

@@ -70,7 +70,11 @@ impl<M: Message> ByKey<M> {
         let fitting = self.providers.iter().filter(|(prefix, _)| key.starts_with(&**prefix));
         fitting.max_by_key(|(prefix, _)| prefix.len()).map(|(_, provider)| provider).ok_or_else(|| {
             let known: Vec<&str> = self.providers.iter().map(|(prefix, _)| &**prefix).collect();
-            let text = format!("the route {} has no provider for this key; it has: {}; add `.otherwise(…)`", self.name, known.join(", "));
+            let text = format!(
+                "the route {} has no provider for this key; it has: {}; add `.otherwise(…)`",
+                self.name,
+                known.join(", ")
+            );
             Error::new(ErrorKind::NotConfigured, text)
         })
     }
@@ -78,7 +82,10 @@ impl<M: Message> ByKey<M> {
 
 impl<M: Message> fmt::Debug for ByKey<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ByKey").field("name", &self.name).field("providers", &self.providers).finish_non_exhaustive()
+        f.debug_struct("ByKey")
+            .field("name", &self.name)
+            .field("providers", &self.providers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -103,7 +110,8 @@ impl<M: Message> Provider<M> for ByKey<M> {
         let choices: Vec<_> = items.iter().map(|item| self.choice(item)).collect();
         let mut answers: Vec<Option<Result<Receipt>>> = items.iter().map(|_| None).collect();
         for (_, provider) in &self.providers {
-            let mine = |index: &usize| choices[*index].as_ref().is_ok_and(|choice| Arc::ptr_eq(choice, provider));
+            let mine =
+                |index: &usize| choices[*index].as_ref().is_ok_and(|choice| Arc::ptr_eq(choice, provider));
             let indices: Vec<usize> = (0..items.len()).filter(mine).collect();
             let part: Vec<_> = indices.iter().map(|index| items[*index]).collect();
             if !part.is_empty() {
@@ -113,7 +121,11 @@ impl<M: Message> Provider<M> for ByKey<M> {
         }
         let refused = choices.into_iter().map(|choice| choice.err());
         let missing = || Error::new(ErrorKind::Internal, "the provider answered fewer results than items");
-        answers.into_iter().zip(refused).map(|(answer, error)| answer.unwrap_or_else(|| Err(error.unwrap_or_else(missing)))).collect()
+        answers
+            .into_iter()
+            .zip(refused)
+            .map(|(answer, error)| answer.unwrap_or_else(|| Err(error.unwrap_or_else(missing))))
+            .collect()
     }
 
     fn as_route(&self) -> Option<&dyn Route<M>> {
@@ -123,7 +135,9 @@ impl<M: Message> Provider<M> for ByKey<M> {
 
 impl<M: Message> Route<M> for ByKey<M> {
     fn rebuild(&self, wrap: &dyn Fn(Arc<dyn Provider<M>>) -> Arc<dyn Provider<M>>) -> Arc<dyn Provider<M>> {
-        let wrapped = |(prefix, provider): &(Arc<str>, Arc<dyn Provider<M>>)| (Arc::clone(prefix), wrap(Arc::clone(provider)));
+        let wrapped = |(prefix, provider): &(Arc<str>, Arc<dyn Provider<M>>)| {
+            (Arc::clone(prefix), wrap(Arc::clone(provider)))
+        };
         let providers = self.providers.iter().map(wrapped).collect();
         Arc::new(Self { name: Arc::clone(&self.name), key: Arc::clone(&self.key), providers })
     }

@@ -117,7 +117,10 @@ impl<M: Message> Spread<M> {
     }
 
     fn nobody(&self) -> Error {
-        Error::new(ErrorKind::NotConfigured, format!("the route {} has no providers; add some with `.to(…)`", self.name))
+        Error::new(
+            ErrorKind::NotConfigured,
+            format!("the route {} has no providers; add some with `.to(…)`", self.name),
+        )
     }
 }
 
@@ -138,7 +141,10 @@ fn drawn(weights: &[u32]) -> usize {
 }
 
 /// What several providers can do between them: a message that one of them can send is sent.
-fn joint<'a, M: Message>(name: &'static str, providers: impl Iterator<Item = &'a Arc<dyn Provider<M>>>) -> Capabilities {
+fn joint<'a, M: Message>(
+    name: &'static str,
+    providers: impl Iterator<Item = &'a Arc<dyn Provider<M>>>,
+) -> Capabilities {
     let mut joint = Capabilities::new(name, Features::NONE);
     for caps in providers.map(|provider| provider.capabilities()) {
         joint.features = joint.features | caps.features;
@@ -193,7 +199,8 @@ impl<M: Message> Provider<M> for Spread<M> {
     }
 
     async fn send_batch(&self, cx: &CallContext, items: &[Outgoing<'_, M>]) -> Vec<Result<Receipt>> {
-        let mut all: Vec<Progress> = items.iter().map(|item| Progress::new(item.message().recipient_count())).collect();
+        let mut all: Vec<Progress> =
+            items.iter().map(|item| Progress::new(item.message().recipient_count())).collect();
         let mut choices = self.choices().peekable();
         if choices.peek().is_none() {
             return items.iter().map(|_| Err(self.nobody())).collect();
@@ -209,7 +216,9 @@ impl<M: Message> Provider<M> for Spread<M> {
                 break;
             }
             let answers = provider.send_batch(cx, &parts).await;
-            open.into_iter().zip(answers).for_each(|(index, answer)| all[index].absorb(answer, Error::may_fail_over));
+            open.into_iter()
+                .zip(answers)
+                .for_each(|(index, answer)| all[index].absorb(answer, Error::may_fail_over));
         }
         all.into_iter().map(Progress::finish).collect()
     }

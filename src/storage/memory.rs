@@ -88,7 +88,10 @@ impl Ring {
     }
 
     fn append(&mut self, tenant: &TenantId, event: Event) {
-        let Some(slot) = self.slots.get_mut(&event.message).filter(|slot| slot.record.tenant == *tenant) else { return };
+        let Some(slot) = self.slots.get_mut(&event.message).filter(|slot| slot.record.tenant == *tenant)
+        else {
+            return;
+        };
         if slot.events.iter().any(|known| known.id() == event.id()) {
             return;
         }
@@ -170,9 +173,16 @@ impl Messages for MemoryStore {
         Ok(older.take(limit).map(|slot| Tracked::fold(slot.record.clone(), &slot.events)).collect())
     }
 
-    async fn by_vendor_id(&self, provider: &str, vendor_id: &str, recipient: Option<&str>) -> Result<Option<(TenantId, DeliveryId)>> {
+    async fn by_vendor_id(
+        &self,
+        provider: &str,
+        vendor_id: &str,
+        recipient: Option<&str>,
+    ) -> Result<Option<(TenantId, DeliveryId)>> {
         let ring = self.ring();
-        let Some(message) = ring.vendor_ids.get(&(provider.into(), vendor_id.into())) else { return Ok(None) };
+        let Some(message) = ring.vendor_ids.get(&(provider.into(), vendor_id.into())) else {
+            return Ok(None);
+        };
         let Some(slot) = ring.slots.get(message) else { return Ok(None) };
         Ok(delivery(slot, vendor_id, recipient).map(|delivery| (slot.record.tenant.clone(), delivery)))
     }
@@ -266,7 +276,10 @@ mod tests {
         let record = record(1, &TenantId::DEFAULT);
         let id = record.id;
         store.record(vec![(record, Vec::new())]).await.expect("memory");
-        store.append_events(&TenantId::DEFAULT, vec![accepted(id, 0), accepted(id, 1)]).await.expect("memory");
+        store
+            .append_events(&TenantId::DEFAULT, vec![accepted(id, 0), accepted(id, 1)])
+            .await
+            .expect("memory");
         let found = store.by_vendor_id("p", &format!("v-{id}"), Some("B@x.org")).await.expect("memory");
         assert_eq!(found, Some((TenantId::DEFAULT, DeliveryId { message: id, recipient: 1 })));
         assert_eq!(store.by_vendor_id("q", &format!("v-{id}"), None).await.expect("memory"), None);

@@ -56,7 +56,13 @@ impl fmt::Debug for RecipientText {
 
 impl Record {
     /// A record without the caller's options.
-    pub fn new(id: MessageId, tenant: TenantId, channel: Channel, at: Timestamp, recipients: Vec<RecipientText>) -> Self {
+    pub fn new(
+        id: MessageId,
+        tenant: TenantId,
+        channel: Channel,
+        at: Timestamp,
+        recipients: Vec<RecipientText>,
+    ) -> Self {
         Self {
             id,
             tenant,
@@ -136,7 +142,12 @@ pub trait Messages: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Of kind `storage`.
-    async fn by_vendor_id(&self, provider: &str, vendor_id: &str, recipient: Option<&str>) -> Result<Option<(TenantId, DeliveryId)>>;
+    async fn by_vendor_id(
+        &self,
+        provider: &str,
+        vendor_id: &str,
+        recipient: Option<&str>,
+    ) -> Result<Option<(TenantId, DeliveryId)>>;
 
     /// The tenant of a message. Across tenants, since vendors know none.
     ///
