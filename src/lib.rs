@@ -10,6 +10,8 @@ pub mod message;
 pub mod provider;
 pub mod providers;
 mod secret;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 pub mod webhook;
 
