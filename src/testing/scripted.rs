@@ -145,40 +145,45 @@ impl Scripted {
     fn play<M: Message>(&self, cx: &CallContext, item: &Outgoing<'_, M>) -> (Step, Receipt) {
         let mut state = lock(&self.state);
         let step = state.script.next();
-        let at = cx.clock().monotonic();
-        let vendor_id: Arc<str> = format!("{}-{}", self.name, state.calls.len() + 1).into();
-        let (mut accepted, mut outcomes) = (Vec::new(), Vec::new());
-        for position in 0..item.message().recipient_count() {
-            if let (false, Step::RefuseRecipient(_, kind)) = (step.takes(position), &step) {
-                let error = Error::new(*kind, "the recipient was refused (scripted)");
-                outcomes.push(Outcome::failed(error.with_provider(Arc::clone(&self.name))));
-            } else if step.takes(position) {
-                let delivery = item.delivery(position);
-                let place = (Arc::from(item.key()), delivery);
-                let id = match self.known(&state, &place, at) {
-                    Some(id) => id,
-                    None => {
-                        accepted.push(delivery);
-                        state.taken.insert(place, (at, Arc::clone(&vendor_id)));
-                        Arc::clone(&vendor_id)
-                    }
-                };
-                outcomes.push(Outcome::accepted(Some(id)));
-            }
-        }
-        let call = Call {
+        let mut call = Call {
             id: item.id(),
             tenant: item.tenant().clone(),
             channel: M::CHANNEL,
             key: item.key().into(),
             attempt: item.attempt(),
             generation: item.generation(),
-            at,
-            accepted,
+            at: cx.clock().monotonic(),
+            accepted: Vec::new(),
             step: step.clone(),
         };
+        let recipients = 0..item.message().recipient_count();
+        let outcomes = recipients.filter_map(|position| {
+            if step.takes(position) {
+                Some(self.take(&mut state, &mut call, item.delivery(position)))
+            } else {
+                self.refusal(&step)
+            }
+        });
+        let receipt = Receipt::new(outcomes.collect());
         state.calls.push(call);
-        (step, Receipt::new(outcomes))
+        (step, receipt)
+    }
+
+    fn take(&self, state: &mut State, call: &mut Call, delivery: DeliveryId) -> Outcome {
+        let place = (Arc::clone(&call.key), delivery);
+        if let Some(id) = self.known(state, &place, call.at) {
+            return Outcome::accepted(Some(id));
+        }
+        let id: Arc<str> = format!("{}-{}", self.name, state.calls.len() + 1).into();
+        call.accepted.push(delivery);
+        state.taken.insert(place, (call.at, Arc::clone(&id)));
+        Outcome::accepted(Some(id))
+    }
+
+    fn refusal(&self, step: &Step) -> Option<Outcome> {
+        let Step::RefuseRecipient(_, kind) = step else { return None };
+        let error = Error::new(*kind, "the recipient was refused (scripted)");
+        Some(Outcome::failed(error.with_provider(Arc::clone(&self.name))))
     }
 
     /// The id under which `place` was taken, if the vendor still recognises it.

@@ -31,7 +31,7 @@
 //! The tests are plain `#[test]`s that bring a runtime of their own: a crate
 //! that uses the macro needs no dependency but this one.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{StatusCode, header};
@@ -44,7 +44,7 @@ use crate::{
     id::{MessageId, TenantId},
     message::Message,
     provider::{Outgoing, Provider, Receipt},
-    time::Timestamp,
+    time::{Clock, Monotonic, Timestamp},
 };
 
 mod http_rules;
@@ -254,6 +254,11 @@ impl<P> Trial<P> {
     fn offline<M: Message, H: Harness<M, Provider = P>>(harness: &H) -> Self {
         let trial = Self::online(harness, ScriptedHttp::new());
         Self { cx: harness.context(), ..trial }
+    }
+
+    /// How far the clock was moved: how long the provider waited.
+    fn elapsed(&self) -> Duration {
+        self.clock.monotonic().since(Monotonic::default())
     }
 
     async fn send<M: Message>(&self, message: &M) -> Result<Receipt>

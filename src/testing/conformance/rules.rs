@@ -146,12 +146,17 @@ pub async fn debug_shows_no_secret<M: Message, H: Harness<M>>(harness: &H) {
     let trial = Trial::good(harness);
     for sent in [false, true] {
         let shown = format!("{:?}{:#?}", trial.provider, trial.provider);
-        for secret in harness.secrets() {
+        for secret in secrets(harness) {
             // The text itself stays out of the test's log.
             rule.holds(!shown.contains(&secret), || format!("one of the secrets, message sent: {sent}"));
         }
         let _ = trial.send(&harness.message()).await;
     }
+}
+
+/// The harness' secrets; every text contains the empty one.
+pub(super) fn secrets<M: Message, H: Harness<M>>(harness: &H) -> Vec<String> {
+    harness.secrets().into_iter().filter(|secret| !secret.is_empty()).collect()
 }
 
 /// A send that is dropped in flight leaves a provider that works.

@@ -11,8 +11,8 @@ use secrecy::SecretString;
 
 use super::*;
 use crate::{
-    Capabilities, Certainty, Chat, Credential, Email, Error, ErrorKind, Features, Health, Push, Retry, Sms,
-    Vendor, WhatsApp,
+    Capabilities, Certainty, Chat, Credential, CredentialSource, Email, Error, ErrorKind, Features, Health,
+    Issued, Push, Retry, Sms, Vendor, WhatsApp,
     http::{HttpRequest, call, call_with, classify, secret_header},
     providers::preview::Preview,
     testing::{Recorder, Script, Scripted, answer},
@@ -65,10 +65,13 @@ crate::provider_conformance! { mod preview_sms; channel: Sms; harness: Of(Previe
 crate::provider_conformance! { mod preview_whatsapp; channel: WhatsApp; harness: Of(Preview::silent) }
 crate::provider_conformance! { mod recorder_chat; channel: Chat; harness: Of(Recorder::new) }
 crate::provider_conformance! { mod recorder_email; channel: Email; harness: Of(Recorder::new) }
+crate::provider_conformance! { mod recorder_push; channel: Push; harness: Of(Recorder::new) }
+crate::provider_conformance! { mod recorder_whatsapp; channel: WhatsApp; harness: Of(Recorder::new) }
 crate::provider_conformance! { mod recorder_sms; channel: Sms; harness: Of(Recorder::new) }
 crate::provider_conformance! {
     mod scripted_email; channel: Email; harness: Of(|| Scripted::new(Script::new().then_always_ok()))
 }
+crate::provider_conformance! { mod web_with_token; channel: Email; harness: TokenHarness(Flaw::None); http: json }
 crate::provider_conformance! { mod web; channel: Email; harness: WebHarness(Flaw::None); http: json }
 
 /// What is wrong with a provider.
@@ -147,6 +150,56 @@ impl Harness<Email> for WebHarness {
     }
 }
 
+/// The same with a token that is fetched first.
+struct TokenHarness(Flaw);
+
+impl Harness<Email> for TokenHarness {
+    type Provider = Web;
+
+    fn provider(&self) -> Web {
+        Web { key: Credential::fetched(Token(self.0)), ..WebHarness(self.0).provider() }
+    }
+
+    fn message(&self) -> Email {
+        email()
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        vec![SECRET.into(), PASSWORD.into()]
+    }
+
+    fn http(&self) -> Option<HttpAnswers> {
+        let token = answer(200, &[], SECRET);
+        Some(HttpAnswers::accepting([answer(200, &[], r#"{"id":"7"}"#)]).before([token]))
+    }
+}
+
+const PASSWORD: &str = "passw0rd-canary";
+
+#[derive(Debug)]
+struct Token(Flaw);
+
+#[async_trait]
+impl CredentialSource for Token {
+    async fn fetch(&self, cx: &CallContext) -> Result<Issued<SecretString>> {
+        let password = secret_header("", &PASSWORD.into())?;
+        let request = http::Request::post("https://web.example/token").header("password", password);
+        let answer = call(cx, request.body(Bytes::new()).expect("valid")).await?;
+        let text = String::from_utf8_lossy(answer.body()).into_owned();
+        if answer.body() == SECRET {
+            return Ok(Issued { value: text.into(), expires: None });
+        }
+        let error = Error::new(ErrorKind::Auth, "no token");
+        Err(if self.0 == Flaw::Leaks { error.with_context("answer", text) } else { error })
+    }
+}
+
+#[test]
+fn an_echo_at_the_door_of_tokens_is_found() {
+    let text = verdict(http_errors_show_no_secret::<Email, _>(&TokenHarness(Flaw::Leaks)));
+    assert!(text.starts_with("broken rule: Nothing that a provider answers"), "{text}");
+}
+
 #[async_trait]
 impl Vendor for Web {
     fn name(&self) -> &str {
@@ -193,7 +246,7 @@ impl Web {
 
     async fn try_once(&self, cx: &CallContext, item: &Outgoing<'_, Email>) -> Result<Receipt> {
         let answer = self.answer(cx, item.key(), item.attempt()).await?;
-        if !answer.status().is_success() && !(self.flaw == Flaw::FollowsRedirect && answer.status() == 302) {
+        if !self.pleases(answer.status()) {
             return Err(self.refusal(cx, &answer));
         }
         let recipients = item.message().recipient_count();
@@ -204,6 +257,10 @@ impl Web {
             _ if self.flaw == Flaw::NotJsonIsNotSent => Err(Error::new(ErrorKind::Refused, "what?")),
             _ => Err(classify::not_understood(&answer, "no id")),
         }
+    }
+
+    fn pleases(&self, status: StatusCode) -> bool {
+        status.is_success() || (self.flaw == Flaw::FollowsRedirect && status == StatusCode::FOUND)
     }
 
     fn refusal(&self, cx: &CallContext, answer: &HttpResponse) -> Error {
