@@ -7,9 +7,15 @@ mod event;
 pub mod http;
 mod id;
 pub mod message;
+pub mod messenger;
+pub mod middleware;
 pub mod provider;
 pub mod providers;
+pub mod route;
 mod secret;
+pub mod storage;
+#[cfg(feature = "templates")]
+pub mod template;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
@@ -25,6 +31,7 @@ pub use id::{DeliveryId, MessageId, TenantId};
 pub use message::{
     AnyMessage, Attachment, Channel, Chat, Email, Features, Location, Media, Message, Push, Sms, WhatsApp,
 };
+pub use messenger::{Defaults, Messenger, MessengerBuilder, Sent};
 pub use provider::{
     Capabilities, ChatProvider, EmailProvider, Health, OnUnknown, Outcome, Outgoing, Provider,
     ProviderSource, PushProvider, Receipt, Route, SmsProvider, Vendor, WhatsAppProvider,

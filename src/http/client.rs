@@ -1,6 +1,6 @@
 //! The transport over reqwest.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, sync::OnceLock, time::Duration};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -48,6 +48,21 @@ impl ReqwestTransport {
             Error::config(why).with_source(e.without_url())
         })?;
         Ok(Self { client })
+    }
+}
+
+/// A client that is made at its first use: an application without HTTP vendors
+/// should not pay for reading root certificates.
+#[derive(Debug, Default)]
+pub(crate) struct LazyTransport(OnceLock<Result<ReqwestTransport>>);
+
+#[async_trait]
+impl HttpTransport for LazyTransport {
+    async fn send(&self, request: HttpRequest, timeout: Option<Duration>) -> Result<HttpResponse> {
+        match self.0.get_or_init(ReqwestTransport::new) {
+            Ok(client) => client.send(request, timeout).await,
+            Err(error) => Err(error.clone()),
+        }
     }
 }
 

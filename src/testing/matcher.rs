@@ -2,13 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use super::Sent;
+use super::Recorded;
 use crate::message::{AnyMessage, Channel, Media, Message, WhatsAppContent, on_any};
 
 /// The longest part of a text that a failure shows, in characters.
 const EXCERPT: usize = 120;
 
-type Check = Arc<dyn Fn(&Sent) -> Result<(), String> + Send + Sync>;
+type Check = Arc<dyn Fn(&Recorded) -> Result<(), String> + Send + Sync>;
 
 /// Conditions that a message has to meet, all of them.
 ///
@@ -44,7 +44,7 @@ impl Matcher {
 
     /// That name this sender: the address, number or name.
     pub fn from(self, sender: &str) -> Self {
-        let senders = |sent: &Sent| sender_of(&sent.message).into_iter().map(str::to_owned).collect();
+        let senders = |sent: &Recorded| sender_of(&sent.message).into_iter().map(str::to_owned).collect();
         self.one_of("from", format!("from {sender:?}"), sender, same_letters, senders)
     }
 
@@ -72,9 +72,9 @@ impl Matcher {
         self.contains("body", part, |sent| bodies(&sent.message))
     }
 
-    /// Sent on behalf of this tenant.
+    /// Recorded on behalf of this tenant.
     pub fn tenant(self, tenant: &str) -> Self {
-        let tenants = |sent: &Sent| vec![sent.tenant.as_str().to_owned()];
+        let tenants = |sent: &Recorded| vec![sent.tenant.as_str().to_owned()];
         self.one_of("tenant", format!("for tenant {tenant:?}"), tenant, |a, e| a == e, tenants)
     }
 
@@ -114,20 +114,20 @@ impl Matcher {
     pub fn is(
         self,
         description: impl Into<String>,
-        check: impl Fn(&Sent) -> bool + Send + Sync + 'static,
+        check: impl Fn(&Recorded) -> bool + Send + Sync + 'static,
     ) -> Self {
         let description = description.into();
         let why = format!("it is not true that it {description}");
-        let check = move |sent: &Sent| if check(sent) { Ok(()) } else { Err(why.clone()) };
+        let check = move |sent: &Recorded| if check(sent) { Ok(()) } else { Err(why.clone()) };
         self.and(format!("that {description}"), check)
     }
 
     /// True if `sent` meets all conditions.
-    pub fn matches(&self, sent: &Sent) -> bool {
+    pub fn matches(&self, sent: &Recorded) -> bool {
         self.conditions.iter().all(|condition| (condition.check)(sent).is_ok())
     }
 
-    pub(super) fn failures(&self, sent: &Sent) -> Vec<String> {
+    pub(super) fn failures(&self, sent: &Recorded) -> Vec<String> {
         self.conditions.iter().filter_map(|condition| (condition.check)(sent).err()).collect()
     }
 
@@ -135,7 +135,7 @@ impl Matcher {
         self.conditions.len()
     }
 
-    fn contains(self, name: &'static str, part: &str, actual: fn(&Sent) -> Vec<String>) -> Self {
+    fn contains(self, name: &'static str, part: &str, actual: fn(&Recorded) -> Vec<String>) -> Self {
         let (phrase, part) = (format!("with a {name} that contains {part:?}"), part.to_owned());
         self.and(phrase, move |sent| match actual(sent) {
             all if all.iter().any(|text| text.contains(&part)) => Ok(()),
@@ -149,7 +149,7 @@ impl Matcher {
         phrase: String,
         expected: &str,
         same: fn(&str, &str) -> bool,
-        actual: impl Fn(&Sent) -> Vec<String> + Send + Sync + 'static,
+        actual: impl Fn(&Recorded) -> Vec<String> + Send + Sync + 'static,
     ) -> Self {
         let expected = expected.to_owned();
         self.and(phrase, move |sent| match actual(sent) {
@@ -161,7 +161,7 @@ impl Matcher {
     fn and(
         mut self,
         phrase: String,
-        check: impl Fn(&Sent) -> Result<(), String> + Send + Sync + 'static,
+        check: impl Fn(&Recorded) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         self.conditions.push(Condition { phrase, check: Arc::new(check) });
         self
@@ -196,7 +196,7 @@ fn shown(texts: &[String]) -> String {
     if shown.is_empty() { "absent".to_owned() } else { shown.join(" or ") }
 }
 
-pub(super) fn recipients(sent: &Sent) -> Vec<String> {
+pub(super) fn recipients(sent: &Recorded) -> Vec<String> {
     let all = 0..sent.message.recipient_count();
     all.filter_map(|index| sent.message.recipient(index)).map(|whom| whom.as_str().to_owned()).collect()
 }
@@ -213,7 +213,7 @@ pub(super) fn subject_of(message: &AnyMessage) -> Option<&str> {
     }
 }
 
-fn subjects(sent: &Sent) -> Vec<String> {
+fn subjects(sent: &Recorded) -> Vec<String> {
     subject_of(&sent.message).into_iter().map(str::to_owned).collect()
 }
 

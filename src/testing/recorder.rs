@@ -23,7 +23,7 @@ const MISSES: usize = 3;
 /// A message that a [`Recorder`] took.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Sent {
+pub struct Recorded {
     /// The message's id.
     pub id: MessageId,
     /// On whose behalf it was sent.
@@ -40,7 +40,7 @@ pub struct Sent {
     pub message: AnyMessage,
 }
 
-impl Sent {
+impl Recorded {
     /// Its channel.
     pub fn channel(&self) -> Channel {
         self.message.channel()
@@ -57,7 +57,7 @@ impl Sent {
 pub struct Recorder {
     name: Arc<str>,
     capabilities: Capabilities,
-    sent: Arc<Mutex<Vec<Sent>>>,
+    sent: Arc<Mutex<Vec<Recorded>>>,
 }
 
 impl Recorder {
@@ -84,12 +84,12 @@ impl Recorder {
     }
 
     /// All that it took, the oldest first.
-    pub fn sent(&self) -> Vec<Sent> {
+    pub fn sent(&self) -> Vec<Recorded> {
         lock(&self.sent).clone()
     }
 
     /// Those that match, the oldest first.
-    pub fn matching(&self, matcher: &Matcher) -> Vec<Sent> {
+    pub fn matching(&self, matcher: &Matcher) -> Vec<Recorded> {
         lock(&self.sent).iter().filter(|sent| matcher.matches(sent)).cloned().collect()
     }
 
@@ -103,7 +103,7 @@ impl Recorder {
     /// # Panics
     /// If there is none, listing the nearest misses.
     #[track_caller]
-    pub fn assert_sent(&self, matcher: Matcher) -> Sent {
+    pub fn assert_sent(&self, matcher: Matcher) -> Recorded {
         match self.matching(&matcher).into_iter().next() {
             Some(sent) => sent,
             None => panic!("no message was sent {matcher}\n{}", self.misses(&matcher)),
@@ -164,11 +164,11 @@ fn count(messages: usize) -> String {
     }
 }
 
-fn listed(sent: &[Sent]) -> String {
+fn listed(sent: &[Recorded]) -> String {
     sent.iter().map(|sent| format!("  - {}\n", summary(sent))).collect()
 }
 
-fn summary(sent: &Sent) -> String {
+fn summary(sent: &Recorded) -> String {
     let recipients = super::matcher::recipients(sent).join(", ");
     let subject = super::matcher::subject_of(&sent.message);
     let subject = subject.map_or(String::new(), |subject| format!(", subject {subject:?}"));
@@ -205,7 +205,7 @@ impl<M: Message> Provider<M> for Recorder {
         no_options(item.message(), self.capabilities.vendor, &self.name)?;
         let mut all = lock(&self.sent);
         let vendor_id: Arc<str> = format!("{}-{}", self.name, all.len() + 1).into();
-        all.push(Sent {
+        all.push(Recorded {
             id: item.id(),
             tenant: item.tenant().clone(),
             key: item.key().into(),

@@ -57,6 +57,7 @@ const CAPABILITIES: Capabilities = Capabilities::new(NAME, Features::ALL);
 /// message is "sent", so a sink that blocks holds up its sender.
 #[derive(Clone)]
 pub struct Preview {
+    name: Arc<str>,
     tray: Arc<Mutex<Tray>>,
     sink: Arc<Mutex<Sink>>,
 }
@@ -84,7 +85,14 @@ impl Preview {
     }
 
     fn with(sink: Sink) -> Self {
-        Self { tray: Arc::default(), sink: Arc::new(Mutex::new(sink)) }
+        Self { name: NAME.into(), tray: Arc::default(), sink: Arc::new(Mutex::new(sink)) }
+    }
+
+    /// The same tray under another name, to play one of several vendors.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// The messages in the tray, the oldest first.
@@ -139,7 +147,7 @@ impl fmt::Debug for Preview {
 
 impl Vendor for Preview {
     fn name(&self) -> &str {
-        NAME
+        &self.name
     }
 }
 
@@ -152,7 +160,7 @@ impl<M: Message> Provider<M> for Preview {
     async fn send(&self, cx: &CallContext, item: Outgoing<'_, M>) -> Result<Receipt> {
         if let Some(option) = item.message().options().iter().find(|option| *option.vendor == *NAME) {
             let why = format!("the preview knows no options; {:?} cannot be applied", option.name);
-            return Err(Error::invalid("options", why).with_provider(NAME));
+            return Err(Error::invalid("options", why).with_provider(Arc::clone(&self.name)));
         }
         let caught = self.lock().put(&item, cx.clock().now());
         self.show(&caught);

@@ -1,0 +1,287 @@
+//! The one path of every send: admit, record, deliver, record.
+
+use std::sync::Arc;
+
+use tracing::Instrument as _;
+
+use super::{
+    Inner, Messenger,
+    channels::{Routed, some_vendor_admits},
+    flight::Flight,
+    options::Options,
+    sent::{Sent, judged},
+};
+use crate::{
+    context::CallContext,
+    error::{Error, ErrorKind, Result},
+    event::{Event, EventKind},
+    id::{MessageId, TenantId},
+    message::{AnyMessage, Channel, Chat, Email, Message, Push, Sms, WhatsApp},
+    provider::{Outcome, Outgoing, Provider, Receipt},
+    storage::{RecipientText, Record},
+    time::Timestamp,
+};
+
+/// A message that was admitted, with the id that it keeps.
+pub(super) struct Admitted<M: Message> {
+    pub(super) id: MessageId,
+    pub(super) at: Timestamp,
+    pub(super) message: M,
+    pub(super) key: Arc<str>,
+}
+
+/// Admission: pure but for the clock. Defaults are filled in, everything is checked.
+pub(super) fn admit<M: Routed>(
+    inner: &Inner,
+    tenant: &TenantId,
+    mut message: M,
+    options: &Options,
+) -> Result<Admitted<M>> {
+    let at = inner.cx.clock().now();
+    options.admit(at)?;
+    message.fill(tenant, &inner.defaults);
+    message.validate()?;
+    message.complete()?;
+    let id = MessageId::new(at);
+    let key = options.key.clone().unwrap_or_else(|| id.to_string().into());
+    Ok(Admitted { id, at, message, key })
+}
+
+/// Sends one message.
+pub(super) async fn dispatch<M: Routed>(messenger: Messenger, message: M, options: Options) -> Result<Sent> {
+    let Messenger { inner, tenant } = messenger;
+    let admitted = admit(&inner, &tenant, message, &options)?;
+    let span = tracing::info_span!("tidings.send", channel = M::CHANNEL.as_str(), message = %admitted.id, tenant = %tenant);
+    let sending = deliver(&inner, &tenant, admitted, &options);
+    // An instrumented future costs more than the comparison.
+    if span.is_disabled() { sending.await } else { sending.instrument(span).await }
+}
+
+async fn deliver<M: Routed>(
+    inner: &Inner,
+    tenant: &TenantId,
+    admitted: Admitted<M>,
+    options: &Options,
+) -> Result<Sent> {
+    let provider = inner.channels.provider(&inner.stack, tenant, &admitted.message).await?;
+    some_vendor_admits(&provider, &admitted.message)?;
+    inner.store.record(vec![inner.record_of(tenant, &admitted, options)]).await?;
+    let mut flight = inner.flight(tenant, &admitted);
+    let cx = inner.bounded();
+    let item = outgoing(&admitted, tenant, options).with_trail(flight.trail());
+    let answer = judged(within(&cx, provider.send(&cx, item), &flight).await);
+    let events = flight.land(&answer);
+    let recorded = inner.note(tenant, events).await;
+    sent(&admitted, answer, recorded)
+}
+
+fn outgoing<'a, M: Message>(
+    admitted: &'a Admitted<M>,
+    tenant: &'a TenantId,
+    options: &Options,
+) -> Outgoing<'a, M> {
+    Outgoing::new(&admitted.message, admitted.id, tenant, &admitted.key).with_on_unknown(options.on_unknown)
+}
+
+fn sent<M: Message>(admitted: &Admitted<M>, answer: Result<Vec<Outcome>>, recorded: bool) -> Result<Sent> {
+    match answer {
+        Ok(outcomes) => Ok(Sent { id: admitted.id, channel: M::CHANNEL, outcomes, recorded }),
+        Err(error) => Err(error.with_context("message", admitted.id.to_string())),
+    }
+}
+
+/// The answer, or a time-out whose certainty is what the attempts tell.
+async fn within(
+    cx: &CallContext,
+    work: impl Future<Output = Result<Receipt>>,
+    flight: &Flight,
+) -> Result<Receipt> {
+    let Some(deadline) = cx.deadline() else { return work.await };
+    match cx.until(deadline, work).await {
+        Ok(answer) => answer,
+        Err(late) => {
+            Err(late.with_certainty(flight.certainty()).with_context("limit", "the total time of the send"))
+        }
+    }
+}
+
+impl Inner {
+    fn flight<M: Message>(&self, tenant: &TenantId, admitted: &Admitted<M>) -> Flight {
+        let recipients = admitted.message.recipient_count();
+        Flight::new(admitted.id, recipients, Arc::clone(&self.store), self.cx.shared_clock(), tenant.clone())
+    }
+
+    /// The context of one send, with its deadline.
+    fn bounded(&self) -> CallContext {
+        self.cx.clone().with_deadline(self.cx.clock().monotonic() + self.total)
+    }
+
+    fn record_of<M: Message>(
+        &self,
+        tenant: &TenantId,
+        admitted: &Admitted<M>,
+        options: &Options,
+    ) -> (Record, Vec<Event>) {
+        let message = &admitted.message;
+        let recipients = (0..message.recipient_count()).filter_map(|index| message.recipient(index));
+        let recipients = recipients.map(|recipient| RecipientText(recipient.as_str().into())).collect();
+        let mut record = Record::new(admitted.id, tenant.clone(), M::CHANNEL, admitted.at, recipients);
+        record.key.clone_from(&options.key);
+        record.category.clone_from(&options.category);
+        record.tags.clone_from(&options.tags);
+        record.metadata.clone_from(&options.metadata);
+        record.external_ref.clone_from(&options.external_ref);
+        (record, vec![Event::new(admitted.id, EventKind::Started, admitted.at)])
+    }
+
+    /// Appends events; a failure is said, but turns nothing that was sent into an error.
+    async fn note(&self, tenant: &TenantId, events: Vec<Event>) -> bool {
+        let noted = self.store.append_events(tenant, events).await;
+        if let Err(error) = &noted {
+            tracing::warn!(error = %error.kind(), "a send ended but could not be noted");
+        }
+        noted.is_ok()
+    }
+}
+
+/// Sends messages of any channels; answers in their order.
+pub(super) async fn dispatch_batch(
+    messenger: Messenger,
+    messages: Vec<AnyMessage>,
+    options: Options,
+) -> Vec<Result<Sent>> {
+    let mut answers: Vec<Option<Result<Sent>>> = messages.iter().map(|_| None).collect();
+    let mut groups = Groups::default();
+    messages.into_iter().enumerate().for_each(|(index, message)| groups.add(index, message));
+    let Groups { chat, email, push, sms, whatsapp } = groups;
+    group(&messenger, chat, &options, &mut answers).await;
+    group(&messenger, email, &options, &mut answers).await;
+    group(&messenger, push, &options, &mut answers).await;
+    group(&messenger, sms, &options, &mut answers).await;
+    group(&messenger, whatsapp, &options, &mut answers).await;
+    let lost = || Err(Error::new(ErrorKind::Internal, "a message of the batch got no answer"));
+    answers.into_iter().map(|answer| answer.unwrap_or_else(lost)).collect()
+}
+
+#[derive(Default)]
+struct Groups {
+    chat: Vec<(usize, Chat)>,
+    email: Vec<(usize, Email)>,
+    push: Vec<(usize, Push)>,
+    sms: Vec<(usize, Sms)>,
+    whatsapp: Vec<(usize, WhatsApp)>,
+}
+
+impl Groups {
+    fn add(&mut self, index: usize, message: AnyMessage) {
+        match message {
+            AnyMessage::Chat(message) => self.chat.push((index, message)),
+            AnyMessage::Email(message) => self.email.push((index, message)),
+            AnyMessage::Push(message) => self.push.push((index, message)),
+            AnyMessage::Sms(message) => self.sms.push((index, message)),
+            AnyMessage::WhatsApp(message) => self.whatsapp.push((index, message)),
+        }
+    }
+}
+
+type Answers = [Option<Result<Sent>>];
+
+/// Sends the messages of one channel, those of one provider together.
+async fn group<M: Routed>(
+    messenger: &Messenger,
+    messages: Vec<(usize, M)>,
+    options: &Options,
+    answers: &mut Answers,
+) {
+    let Messenger { inner, tenant } = messenger;
+    let mut parts: Vec<Part<M>> = Vec::new();
+    for (index, message) in messages {
+        match ready(inner, tenant, message, options).await {
+            Ok((provider, admitted)) => part_of(&mut parts, provider).push((index, admitted)),
+            Err(error) => answers[index] = Some(Err(error)),
+        }
+    }
+    for (provider, items) in parts {
+        let span = tracing::info_span!("tidings.send_batch", channel = Channel::as_str(M::CHANNEL), items = items.len(), tenant = %tenant);
+        deliver_batch(inner, tenant, provider, items, options, answers).instrument(span).await;
+    }
+}
+
+/// A provider and what it is to send.
+type Part<M> = (Arc<dyn Provider<M>>, Vec<(usize, Admitted<M>)>);
+
+fn part_of<M: Message>(
+    parts: &mut Vec<Part<M>>,
+    provider: Arc<dyn Provider<M>>,
+) -> &mut Vec<(usize, Admitted<M>)> {
+    let known = parts.iter().position(|(known, _)| Arc::ptr_eq(known, &provider));
+    let index = known.unwrap_or_else(|| {
+        parts.push((provider, Vec::new()));
+        parts.len() - 1
+    });
+    &mut parts[index].1
+}
+
+async fn ready<M: Routed>(
+    inner: &Inner,
+    tenant: &TenantId,
+    message: M,
+    options: &Options,
+) -> Result<(Arc<dyn Provider<M>>, Admitted<M>)> {
+    let admitted = admit(inner, tenant, message, options)?;
+    let provider = inner.channels.provider(&inner.stack, tenant, &admitted.message).await?;
+    some_vendor_admits(&provider, &admitted.message)?;
+    Ok((provider, admitted))
+}
+
+async fn deliver_batch<M: Routed>(
+    inner: &Inner,
+    tenant: &TenantId,
+    provider: Arc<dyn Provider<M>>,
+    items: Vec<(usize, Admitted<M>)>,
+    options: &Options,
+    answers: &mut Answers,
+) {
+    let records = items.iter().map(|(_, admitted)| inner.record_of(tenant, admitted, options)).collect();
+    if let Err(error) = inner.store.record(records).await {
+        items.iter().for_each(|(index, _)| answers[*index] = Some(Err(error.clone())));
+        return;
+    }
+    let mut flights: Vec<Flight> = items.iter().map(|(_, admitted)| inner.flight(tenant, admitted)).collect();
+    let cx = inner.bounded();
+    let results = {
+        let outgoing = items.iter().zip(&flights);
+        let outgoing: Vec<_> =
+            outgoing.map(|((_, admitted), flight)| outgoing_of(admitted, tenant, options, flight)).collect();
+        batch_within(&cx, provider.send_batch(&cx, &outgoing), &flights).await
+    };
+    let judged: Vec<_> = results.into_iter().map(judged).collect();
+    let events = flights.iter_mut().zip(&judged).flat_map(|(flight, answer)| flight.land(answer)).collect();
+    let recorded = inner.note(tenant, events).await;
+    for ((index, admitted), answer) in items.iter().zip(judged) {
+        answers[*index] = Some(sent(admitted, answer, recorded));
+    }
+}
+
+fn outgoing_of<'a, M: Message>(
+    admitted: &'a Admitted<M>,
+    tenant: &'a TenantId,
+    options: &Options,
+    flight: &'a Flight,
+) -> Outgoing<'a, M> {
+    outgoing(admitted, tenant, options).with_trail(flight.trail())
+}
+
+async fn batch_within(
+    cx: &CallContext,
+    work: impl Future<Output = Vec<Result<Receipt>>>,
+    flights: &[Flight],
+) -> Vec<Result<Receipt>> {
+    let Some(deadline) = cx.deadline() else { return work.await };
+    match cx.until(deadline, work).await {
+        Ok(answers) => answers,
+        Err(late) => {
+            flights.iter().map(|flight| Err(late.clone().with_certainty(flight.certainty()))).collect()
+        }
+    }
+}

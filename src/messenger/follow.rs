@@ -1,0 +1,54 @@
+//! Follows a delivery by what its vendor tells afterwards.
+
+use super::Inner;
+use crate::{
+    error::Result,
+    event::Event,
+    id::{DeliveryId, TenantId},
+    webhook::{Correlation, Inbound, RawRequest, VendorEvent, Webhook},
+};
+
+pub(super) async fn receive(
+    inner: &Inner,
+    webhook: &dyn Webhook,
+    request: &RawRequest,
+) -> Result<Vec<Inbound>> {
+    let verified = webhook.verify(&inner.cx, request).await?;
+    let inbound = webhook.parse(&verified)?;
+    for entry in &inbound {
+        if let Inbound::Event(event) = entry {
+            append(inner, webhook.name(), event).await?;
+        }
+    }
+    Ok(inbound)
+}
+
+async fn append(inner: &Inner, provider: &str, told: &VendorEvent) -> Result<()> {
+    let Some((tenant, delivery)) = find(inner, provider, &told.correlation).await? else {
+        tracing::debug!(provider, kind = %told.kind, "a vendor's event finds no delivery here");
+        return Ok(());
+    };
+    let mut event = Event::new(delivery.message, told.kind.clone(), told.at);
+    event.recipient = Some(delivery.recipient);
+    event.provider = Some(provider.into());
+    event.source = Some(told.source.clone());
+    event.vendor_id.clone_from(&told.vendor_id);
+    event.code.clone_from(&told.code);
+    event.text.clone_from(&told.text);
+    inner.store.append_events(&tenant, vec![event]).await
+}
+
+async fn find(
+    inner: &Inner,
+    provider: &str,
+    correlation: &Correlation,
+) -> Result<Option<(TenantId, DeliveryId)>> {
+    match correlation {
+        Correlation::Delivery(delivery) => {
+            Ok(inner.store.tenant_of(delivery.message).await?.map(|tenant| (tenant, *delivery)))
+        }
+        Correlation::VendorId { id, recipient } => {
+            inner.store.by_vendor_id(provider, id, recipient.as_deref()).await
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The facade: one messenger, five channels.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{
+    context::CallContext,
+    error::{Error, Result},
+    event::{Event, Status},
+    id::{DeliveryId, MessageId, TenantId},
+    message::{AnyMessage, Payload, on_any},
+    providers::preview::Preview,
+    storage::{Messages, Tracked},
+    webhook::{Inbound, RawRequest, Webhook},
+};
+
+mod builder;
+mod channels;
+mod defaults;
+mod dispatch;
+mod explain;
+mod flight;
+mod follow;
+mod options;
+mod request;
+mod sent;
+#[cfg(test)]
+mod tests;
+
+pub use builder::{IntoProvider, MessengerBuilder};
+pub use defaults::Defaults;
+pub use explain::{Explanation, ProviderVerdict};
+pub use request::{BatchRequest, SendRequest};
+pub use sent::Sent;
+
+use channels::{Channels, Stack};
+use defaults::DefaultsTable;
+use options::Options;
+
+/// Sends messages on all channels, and says afterwards what became of them.
+///
+/// Cheap to clone; several may live in one process, and one outlives the
+/// runtime that it was first used on.
+///
+/// ```
+/// use tidings::{Defaults, Email, Messenger, providers::preview::Preview};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let messenger = Messenger::builder()
+///     .email(Preview::silent())
+///     .defaults(Defaults::new().email("Shop <shop@example.org>"))
+///     .build()?;
+/// let email = Email::builder().to("ada@example.org").subject("Hello").text("It works.").build()?;
+/// let sent = messenger.send(email).await?;
+/// assert_eq!(messenger.statuses(sent.id).await?, [tidings::Status::Accepted]);
+/// # Ok::<(), tidings::Error>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Messenger {
+    inner: Arc<Inner>,
+    tenant: TenantId,
+}
+
+struct Inner {
+    channels: Channels,
+    stack: Stack,
+    defaults: DefaultsTable,
+    store: Arc<dyn Messages>,
+    cx: CallContext,
+    total: Duration,
+    preview: Option<Preview>,
+}
+
+impl Messenger {
+    /// Starts a messenger.
+    pub fn builder() -> MessengerBuilder {
+        MessengerBuilder::default()
+    }
+
+    /// A messenger that delivers nothing: it prints a card for every message
+    /// and keeps the last 1,000 in a [`tray`](Self::tray).
+    pub fn preview() -> Self {
+        MessengerBuilder::of_preview(Preview::new())
+    }
+
+    /// What [`preview`](Self::preview) caught; `None` for other messengers.
+    pub fn tray(&self) -> Option<&Preview> {
+        self.inner.preview.as_ref()
+    }
+
+    /// The same messenger on behalf of a tenant.
+    ///
+    /// # Errors
+    /// If `tenant` is no tenant id.
+    pub fn tenant<T: TryInto<TenantId, Error: Into<Error>>>(&self, tenant: T) -> Result<Self> {
+        let tenant = tenant.try_into().map_err(Into::into)?;
+        Ok(Self { inner: Arc::clone(&self.inner), tenant })
+    }
+
+    /// On whose behalf it sends.
+    pub fn tenant_id(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// Sends a message now: set options on what this returns, then await it.
+    ///
+    /// `Ok` if at least one recipient was accepted; each one's outcome is in [`Sent`].
+    pub fn send(&self, message: impl Into<AnyMessage>) -> SendRequest {
+        SendRequest { messenger: self.clone(), message: message.into(), options: Options::default() }
+    }
+
+    /// Sends several messages now, by the vendors' batch calls where there are
+    /// such. Awaited, it gives one answer for each message, in their order.
+    pub fn send_batch<I: IntoIterator<Item: Into<AnyMessage>>>(&self, messages: I) -> BatchRequest {
+        let messages = messages.into_iter().map(Into::into).collect();
+        BatchRequest { messenger: self.clone(), messages, options: Options::default() }
+    }
+
+    /// Admits a message without sending it: defaults are filled in, everything is checked.
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send) that come before any I/O.
+    pub fn prepare(&self, message: impl Into<AnyMessage>) -> Result<Prepared> {
+        on_any!(message.into(), message => {
+            let admitted = dispatch::admit(&self.inner, &self.tenant, message, &Options::default())?;
+            let message = AnyMessage::from(admitted.message);
+            Ok(Prepared { id: admitted.id, payload: Payload::encode(&message)?, message })
+        })
+    }
+
+    /// What is known of a message; `None` if it was never sent here or is forgotten.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn tracked(&self, id: MessageId) -> Result<Option<Tracked>> {
+        self.inner.store.tracked(&self.tenant, id).await
+    }
+
+    /// Where each delivery of a message stands, in the order of its recipients;
+    /// empty if the message is not known.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn statuses(&self, id: MessageId) -> Result<Vec<Status>> {
+        Ok(self.tracked(id).await?.map(|tracked| tracked.deliveries).unwrap_or_default())
+    }
+
+    /// Where one delivery stands; `None` if it is not known.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn status(&self, delivery: DeliveryId) -> Result<Option<Status>> {
+        Ok(self.statuses(delivery.message).await?.get(delivery.recipient as usize).copied())
+    }
+
+    /// All that happened to a message: every attempt with provider, latency,
+    /// code and text, and what vendors told afterwards.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn timeline(&self, id: MessageId) -> Result<Vec<Event>> {
+        self.inner.store.timeline(&self.tenant, id).await
+    }
+
+    /// The newest messages, newest first; to page on, give the last id as `before`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn list(&self, before: Option<MessageId>, limit: usize) -> Result<Vec<Tracked>> {
+        self.inner.store.list(&self.tenant, before, limit).await
+    }
+
+    /// Walks the path of [`send`](Self::send) without sending or recording.
+    ///
+    /// # Errors
+    /// Those that come before a provider is chosen.
+    pub async fn explain(&self, message: impl Into<AnyMessage>) -> Result<Explanation> {
+        on_any!(message.into(), message => explain::explain(self, message).await)
+    }
+
+    /// Takes a vendor's call: verifies it, reads it, and appends what it says
+    /// to the timelines of the deliveries it is about, whatever their tenant.
+    ///
+    /// # Errors
+    /// Of kind `auth` if the vendor did not make the call; then nothing happened.
+    pub async fn receive(&self, webhook: &dyn Webhook, request: &RawRequest) -> Result<Vec<Inbound>> {
+        follow::receive(&self.inner, webhook, request).await
+    }
+}
+
+impl fmt::Debug for Messenger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { channels, .. } = &*self.inner;
+        f.debug_struct("Messenger")
+            .field("tenant", &self.tenant)
+            .field("channels", channels)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A message that was admitted: complete, checked, in the form in which it is stored.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Prepared {
+    /// Its id.
+    pub id: MessageId,
+    /// The message, with its defaults filled in.
+    pub message: AnyMessage,
+    /// The message as it is stored.
+    pub payload: Payload,
+}

@@ -1,0 +1,287 @@
+//! The store in memory: a ring of the newest messages.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    mem::size_of,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+
+use super::{Messages, Record, Tracked};
+use crate::{
+    error::Result,
+    event::Event,
+    id::{DeliveryId, MessageId, TenantId},
+};
+
+/// Keeps the newest messages, without bodies, until there are too many or
+/// they take too much memory.
+///
+/// ```
+/// let store = tidings::storage::MemoryStore::with_limits(1_000, 1 << 20);
+/// assert!(store.is_empty());
+/// ```
+#[derive(Debug)]
+pub struct MemoryStore {
+    most_messages: usize,
+    most_octets: usize,
+    ring: Mutex<Ring>,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    /// Ids sort by time, so the first is the oldest.
+    slots: BTreeMap<MessageId, Slot>,
+    vendor_ids: HashMap<(std::sync::Arc<str>, std::sync::Arc<str>), MessageId>,
+    octets: usize,
+}
+
+#[derive(Debug)]
+struct Slot {
+    record: Record,
+    events: Vec<Event>,
+    octets: usize,
+}
+
+impl Default for MemoryStore {
+    /// 10,000 messages or 32 MiB.
+    fn default() -> Self {
+        Self::with_limits(10_000, 32 << 20)
+    }
+}
+
+impl MemoryStore {
+    /// Keeps at most `messages`, and at most about `octets` of memory.
+    pub fn with_limits(messages: usize, octets: usize) -> Self {
+        Self { most_messages: messages, most_octets: octets, ring: Mutex::default() }
+    }
+
+    /// How many messages are kept now.
+    pub fn len(&self) -> usize {
+        self.ring().slots.len()
+    }
+
+    /// True if none are.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// About how many octets they take.
+    pub fn octets(&self) -> usize {
+        self.ring().octets
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ring {
+    fn insert(&mut self, record: Record, events: Vec<Event>) {
+        let octets = weight_of(&record) + events.iter().map(weight_of_event).sum::<usize>();
+        let id = record.id;
+        self.octets += octets;
+        if let Some(old) = self.slots.insert(id, Slot { record, events, octets }) {
+            self.octets -= old.octets;
+        }
+    }
+
+    fn append(&mut self, tenant: &TenantId, event: Event) {
+        let Some(slot) = self.slots.get_mut(&event.message).filter(|slot| slot.record.tenant == *tenant)
+        else {
+            return;
+        };
+        if slot.events.iter().any(|known| known.id() == event.id()) {
+            return;
+        }
+        if let (Some(provider), Some(vendor_id)) = (&event.provider, &event.vendor_id) {
+            self.vendor_ids.insert((provider.clone(), vendor_id.clone()), event.message);
+        }
+        let octets = weight_of_event(&event);
+        slot.octets += octets;
+        self.octets += octets;
+        slot.events.push(event);
+    }
+
+    fn shrink(&mut self, messages: usize, octets: usize) {
+        while self.slots.len() > messages || self.octets > octets {
+            let Some((_, slot)) = self.slots.pop_first() else { return };
+            self.octets -= slot.octets;
+            for event in slot.events {
+                if let (Some(provider), Some(vendor_id)) = (event.provider, event.vendor_id) {
+                    self.vendor_ids.remove(&(provider, vendor_id));
+                }
+            }
+        }
+    }
+}
+
+/// What an entry of a map costs beside its value, about.
+const ENTRY: usize = 64;
+
+fn weight_of(record: &Record) -> usize {
+    let texts = record.recipients.iter().map(|r| r.0.len() + ENTRY).sum::<usize>()
+        + record.tags.iter().map(|tag| tag.len() + ENTRY).sum::<usize>()
+        + record.metadata.iter().map(|(name, value)| name.len() + value.len() + 2 * ENTRY).sum::<usize>();
+    let options = [&record.key, &record.category, &record.external_ref];
+    let options = options.into_iter().flatten().map(|text| text.len()).sum::<usize>();
+    size_of::<Slot>() + ENTRY + texts + options
+}
+
+fn weight_of_event(event: &Event) -> usize {
+    let texts = [&event.vendor_id, &event.code, &event.text, &event.source];
+    // The vendor's id stands in the index as well.
+    let index = if event.vendor_id.is_some() { 2 * ENTRY } else { 0 };
+    size_of::<Event>() + index + texts.into_iter().flatten().map(|text| text.len()).sum::<usize>()
+}
+
+#[async_trait]
+impl Messages for MemoryStore {
+    async fn record(&self, messages: Vec<(Record, Vec<Event>)>) -> Result<()> {
+        let mut ring = self.ring();
+        messages.into_iter().for_each(|(record, events)| ring.insert(record, events));
+        ring.shrink(self.most_messages, self.most_octets);
+        Ok(())
+    }
+
+    async fn append_events(&self, tenant: &TenantId, events: Vec<Event>) -> Result<()> {
+        let mut ring = self.ring();
+        events.into_iter().for_each(|event| ring.append(tenant, event));
+        ring.shrink(self.most_messages, self.most_octets);
+        Ok(())
+    }
+
+    async fn tracked(&self, tenant: &TenantId, id: MessageId) -> Result<Option<Tracked>> {
+        let ring = self.ring();
+        let slot = ring.slots.get(&id).filter(|slot| slot.record.tenant == *tenant);
+        Ok(slot.map(|slot| Tracked::fold(slot.record.clone(), &slot.events)))
+    }
+
+    async fn timeline(&self, tenant: &TenantId, id: MessageId) -> Result<Vec<Event>> {
+        let ring = self.ring();
+        let slot = ring.slots.get(&id).filter(|slot| slot.record.tenant == *tenant);
+        let mut events = slot.map(|slot| slot.events.clone()).unwrap_or_default();
+        events.sort_by_key(|event| event.at);
+        Ok(events)
+    }
+
+    async fn list(&self, tenant: &TenantId, before: Option<MessageId>, limit: usize) -> Result<Vec<Tracked>> {
+        let ring = self.ring();
+        let newest = ring.slots.values().rev().filter(|slot| slot.record.tenant == *tenant);
+        let older = newest.filter(|slot| before.is_none_or(|id| slot.record.id < id));
+        Ok(older.take(limit).map(|slot| Tracked::fold(slot.record.clone(), &slot.events)).collect())
+    }
+
+    async fn by_vendor_id(
+        &self,
+        provider: &str,
+        vendor_id: &str,
+        recipient: Option<&str>,
+    ) -> Result<Option<(TenantId, DeliveryId)>> {
+        let ring = self.ring();
+        let Some(message) = ring.vendor_ids.get(&(provider.into(), vendor_id.into())) else {
+            return Ok(None);
+        };
+        let Some(slot) = ring.slots.get(message) else { return Ok(None) };
+        Ok(delivery(slot, vendor_id, recipient).map(|delivery| (slot.record.tenant.clone(), delivery)))
+    }
+
+    async fn tenant_of(&self, id: MessageId) -> Result<Option<TenantId>> {
+        Ok(self.ring().slots.get(&id).map(|slot| slot.record.tenant.clone()))
+    }
+}
+
+/// Which of the deliveries that were accepted under `vendor_id` goes to `recipient`.
+fn delivery(slot: &Slot, vendor_id: &str, recipient: Option<&str>) -> Option<DeliveryId> {
+    let accepted = slot.events.iter().filter(|event| event.vendor_id.as_deref() == Some(vendor_id));
+    let mut candidates = accepted.filter_map(Event::delivery);
+    let Some(recipient) = recipient else { return candidates.next() };
+    candidates.find(|delivery| {
+        let text = slot.record.recipients.get(delivery.recipient as usize);
+        text.is_some_and(|text| text.0.eq_ignore_ascii_case(recipient))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        event::{EventKind, Status},
+        message::Channel,
+        storage::RecipientText,
+        time::Timestamp,
+    };
+
+    fn record(at: i64, tenant: &TenantId) -> Record {
+        let id = MessageId::new(Timestamp::from_secs(at));
+        let recipients = ["a@x.org", "b@x.org"].map(|text| RecipientText(text.into())).to_vec();
+        Record::new(id, tenant.clone(), Channel::Email, Timestamp::from_secs(at), recipients)
+    }
+
+    fn accepted(id: MessageId, recipient: u32) -> Event {
+        let mut event = Event::new(id, EventKind::Accepted, Timestamp::from_secs(9));
+        (event.recipient, event.provider) = (Some(recipient), Some("p".into()));
+        event.vendor_id = Some(Arc::from(format!("v-{id}")));
+        event
+    }
+
+    #[tokio::test]
+    async fn the_oldest_make_room_and_the_weight_returns_to_zero() {
+        let store = MemoryStore::with_limits(3, 1 << 20);
+        let tenant = TenantId::DEFAULT;
+        for at in 0..10 {
+            let record = record(at, &tenant);
+            let event = accepted(record.id, 0);
+            store.record(vec![(record, Vec::new())]).await.expect("memory");
+            store.append_events(&tenant, vec![event]).await.expect("memory");
+        }
+        assert_eq!(store.len(), 3);
+        let newest = store.list(&tenant, None, 10).await.expect("memory");
+        assert_eq!(newest.iter().map(|t| t.record.at.as_secs()).collect::<Vec<_>>(), [9, 8, 7]);
+        assert_eq!(store.ring().vendor_ids.len(), 3, "the index forgets as well");
+        store.ring().shrink(0, 0);
+        assert_eq!(store.octets(), 0);
+    }
+
+    #[tokio::test]
+    async fn octets_are_bounded() {
+        let store = MemoryStore::with_limits(usize::MAX, 64 << 10);
+        for at in 0..1_000 {
+            store.record(vec![(record(at, &TenantId::DEFAULT), Vec::new())]).await.expect("memory");
+        }
+        assert!(store.octets() <= 64 << 10 && store.len() > 10, "{} in {}", store.len(), store.octets());
+    }
+
+    #[tokio::test]
+    async fn duplicates_and_other_tenants_change_nothing() {
+        let store = MemoryStore::default();
+        let (mine, other) = (TenantId::DEFAULT, "other".parse::<TenantId>().expect("valid"));
+        let record = record(1, &mine);
+        let id = record.id;
+        store.record(vec![(record, Vec::new())]).await.expect("memory");
+        store.append_events(&mine, vec![accepted(id, 1), accepted(id, 1)]).await.expect("memory");
+        store.append_events(&other, vec![accepted(id, 0)]).await.expect("memory");
+        assert_eq!(store.timeline(&mine, id).await.expect("memory").len(), 1);
+        assert!(store.tracked(&other, id).await.expect("memory").is_none());
+        let tracked = store.tracked(&mine, id).await.expect("memory").expect("there");
+        assert_eq!(tracked.deliveries, [Status::Queued, Status::Accepted]);
+    }
+
+    #[tokio::test]
+    async fn a_vendor_id_finds_its_delivery() {
+        let store = MemoryStore::default();
+        let record = record(1, &TenantId::DEFAULT);
+        let id = record.id;
+        store.record(vec![(record, Vec::new())]).await.expect("memory");
+        store
+            .append_events(&TenantId::DEFAULT, vec![accepted(id, 0), accepted(id, 1)])
+            .await
+            .expect("memory");
+        let found = store.by_vendor_id("p", &format!("v-{id}"), Some("B@x.org")).await.expect("memory");
+        assert_eq!(found, Some((TenantId::DEFAULT, DeliveryId { message: id, recipient: 1 })));
+        assert_eq!(store.by_vendor_id("q", &format!("v-{id}"), None).await.expect("memory"), None);
+    }
+}
