@@ -16,6 +16,8 @@ mod secret;
 pub mod storage;
 #[cfg(feature = "templates")]
 pub mod template;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 pub mod webhook;
 
