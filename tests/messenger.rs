@@ -300,7 +300,8 @@ async fn four_windows_hold_at_once() {
             }
         }
     }
-    assert_eq!(waits, [0, 0, 1, 60, 3_600, 86_400]);
+    // Within a 128th of a period places count as taken together, at the later time.
+    assert_eq!(waits, [0, 0, 1, 60, 3_601, 86_460]);
 }
 
 #[tokio::test]
