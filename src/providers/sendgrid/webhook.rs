@@ -7,7 +7,6 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::mail::TOKEN;
 use crate::{
     error::{Error, ErrorKind, Result},
     event::EventKind,
@@ -203,7 +202,7 @@ mod tests {
     use http::{HeaderMap, Method};
     use secrecy::SecretString;
 
-    use super::*;
+    use super::{super::json::TOKEN, *};
     use crate::id::{DeliveryId, MessageId};
 
     const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
