@@ -28,6 +28,7 @@
 //! | `priority` | `HIGH`, `NORMAL` | `apns-priority` 10, 5 | `Urgency` |
 //! | `actions` | none | none | `notification.actions` |
 //!
+//! - Without title, body and image Android shows nothing, and so neither sounds nor counts.
 //! - A push that shows, sounds and counts nothing is a background message on Apple devices:
 //!   `content-available`, and `apns-priority` 5, the only one that FCM allows there.
 //! - A collapse key that does not fit a header (`apns-collapse-id` takes 64 octets, `Topic` 32
