@@ -23,8 +23,6 @@ mod follow;
 mod options;
 mod request;
 mod sent;
-#[cfg(test)]
-mod tests;
 
 pub use builder::{IntoProvider, MessengerBuilder};
 pub use defaults::Defaults;

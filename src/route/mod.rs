@@ -19,8 +19,6 @@ use crate::{
 };
 
 mod by_key;
-#[cfg(test)]
-mod tests;
 
 pub use by_key::ByKey;
 
