@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     address::Mailbox,
-    error::{Error, ErrorKind, Result},
-    message::{Email, Priority},
+    error::{Certainty, Error, ErrorKind, Result},
+    message::{Email, Message, Priority},
     provider::Outgoing,
     providers::echo::{Echo, EchoKey},
 };
@@ -49,6 +49,9 @@ const EVENT_FIELDS: &[&str] = &[
     "useragent",
 ];
 
+/// Room for what stands around the texts of most mails.
+const FRAME: usize = 1_024;
+
 /// Headers that SendGrid writes itself, beyond those that no mail may set.
 const SENDGRID_HEADERS: &[&str] = &["x-sg-eid", "x-sg-id"];
 
@@ -74,9 +77,10 @@ pub(super) fn body(item: &Outgoing<'_, Email>, wishes: &Wishes<'_>, echo: Option
         mail_settings: wishes.sandbox.then_some(MailSettings { sandbox_mode: Switch { enable: true } }),
         tracking_settings: tracking(wishes),
     };
-    let json = serde_json::to_vec(&mail).map_err(|e| {
+    let mut json = Vec::with_capacity(email.size() + FRAME);
+    serde_json::to_writer(&mut json, &mail).map_err(|e| {
         Error::new(ErrorKind::Internal, "the mail cannot be written as JSON")
-            .with_certainty(crate::Certainty::NotSent)
+            .with_certainty(Certainty::NotSent)
             .with_source(e)
     })?;
     Ok(json.into())

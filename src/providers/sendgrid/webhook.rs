@@ -365,4 +365,20 @@ mod tests {
         }));
         assert!(matches!(forged.correlation, Correlation::VendorId { .. }), "{forged:?}");
     }
+
+    #[test]
+    fn no_input_panics() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let good = r#"[{"event":"open","email":"a@x.org","timestamp":1,"sg_event_id":"e","sg_message_id":"m.recvd-é.0"}]"#;
+        for _ in 0..5_000 {
+            let mut bytes = good.as_bytes().to_vec();
+            for _ in 0..random.usize(1..6) {
+                let at = random.usize(0..bytes.len());
+                bytes[at] = random.u8(..);
+            }
+            let mut call = request(&[], "");
+            call.body = bytes.into();
+            let _ = parse(None, &call);
+        }
+    }
 }
