@@ -1,6 +1,6 @@
 //! The transport over reqwest.
 
-use std::{error::Error as _, sync::OnceLock, time::Duration};
+use std::{error::Error as _, fmt, sync::OnceLock, time::Duration};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -16,7 +16,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 ///
 /// No redirects, no ambient proxy, no cookies; 10 s to connect, and at most
 /// 60 s for a call without a deadline.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ReqwestTransport {
     client: reqwest::Client,
 }
@@ -48,6 +48,13 @@ impl ReqwestTransport {
             Error::config(why).with_source(e.without_url())
         })?;
         Ok(Self { client })
+    }
+}
+
+impl fmt::Debug for ReqwestTransport {
+    /// Not reqwest's own, which shows the proxy's URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReqwestTransport")
     }
 }
 

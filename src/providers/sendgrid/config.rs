@@ -7,10 +7,11 @@ use serde::Deserialize;
 
 use super::{SendGrid, webhook::VerificationKey, wire::Endpoints};
 use crate::{
+    address::shown_url,
     error::{Error, Result},
     providers::{
         echo::EchoKey,
-        settings::{checked_name, credential, optional_secret, variable},
+        settings::{checked_name, credential, optional_secret, read_as_table, variable},
     },
     secret::Credential,
 };
@@ -27,7 +28,7 @@ const EU: &str = "https://api.eu.sendgrid.com";
 /// # Ok::<(), tidings::Error>(())
 /// ```
 #[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 #[non_exhaustive]
 pub struct SendGridConfig {
     /// The API key, with the permission "Mail Send".
@@ -52,6 +53,8 @@ pub struct SendGridConfig {
     #[serde(default)]
     pub sandbox: bool,
 }
+
+read_as_table!(SendGridConfig);
 
 fn default_name() -> String {
     super::VENDOR.to_owned()
@@ -188,7 +191,7 @@ impl fmt::Debug for SendGridConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendGridConfig")
             .field("name", &self.name)
-            .field("base_url", &self.base_url)
+            .field("base_url", &shown_url(&self.base_url))
             .field("webhook_key", &self.webhook_key.is_some())
             .field("webhook_tolerance_secs", &self.webhook_tolerance_secs)
             .field("echo_key", &self.echo_key.is_some())

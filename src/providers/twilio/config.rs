@@ -7,11 +7,11 @@ use serde::Deserialize;
 
 use super::{Twilio, wire::Endpoints};
 use crate::{
-    address::{PhoneNumber, SmsSender, WebUrl},
+    address::{PhoneNumber, SmsSender, WebUrl, shown_url},
     error::{Error, Result},
     providers::{
         echo::EchoKey,
-        settings::{checked_name, optional_credential, optional_secret, variable},
+        settings::{checked_name, optional_credential, optional_secret, read_as_table, variable},
     },
     secret::Credential,
 };
@@ -30,7 +30,7 @@ const BASE_URL: &str = "https://api.twilio.com";
 /// # Ok::<(), tidings::Error>(())
 /// ```
 #[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 #[non_exhaustive]
 pub struct TwilioConfig {
     /// The account, `AC…`.
@@ -66,6 +66,8 @@ pub struct TwilioConfig {
     #[serde(default, deserialize_with = "optional_secret")]
     pub echo_key: Option<SecretString>,
 }
+
+read_as_table!(TwilioConfig);
 
 fn default_name() -> String {
     super::VENDOR.to_owned()
@@ -258,7 +260,7 @@ impl fmt::Debug for TwilioConfig {
         f.debug_struct("TwilioConfig")
             .field("name", &self.name)
             .field("account_sid", &self.account_sid)
-            .field("base_url", &self.base_url)
+            .field("base_url", &shown_url(&self.base_url))
             .field("auth_token", &self.auth_token.is_some())
             .field("api_key", &self.api_key)
             .field("from", &self.from)
