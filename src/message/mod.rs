@@ -126,6 +126,18 @@ impl<'a> Recipient<'a> {
         }
     }
 
+    /// The address as text, shared where it can be.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        match self {
+            Self::Chat(chat) => chat.shared(),
+            Self::Condition(condition) => Arc::from(*condition),
+            Self::Device(token) => token.shared(),
+            Self::Email(address) => address.shared(),
+            Self::Phone(number) => number.shared(),
+            Self::Topic(topic) => topic.shared(),
+        }
+    }
+
     /// The domain of an email address.
     pub fn domain(&self) -> Option<&'a str> {
         match self {
