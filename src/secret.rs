@@ -78,6 +78,15 @@ impl<T: Send + Sync + 'static> Credential<T> {
         Self(Repr::Fixed(Arc::new(value)))
     }
 
+    /// The value, if it never changes: what keys may be derived from.
+    #[cfg(any(feature = "sendgrid", feature = "twilio"))]
+    pub(crate) fn as_fixed(&self) -> Option<&T> {
+        match &self.0 {
+            Repr::Fixed(value) => Some(value),
+            Repr::Fetched(_) => None,
+        }
+    }
+
     /// A credential that `source` fetches when it is needed.
     pub fn fetched(source: impl CredentialSource<T>) -> Self {
         let source = Arc::new(source);

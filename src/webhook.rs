@@ -11,7 +11,7 @@ use crate::{
     context::CallContext,
     error::{Error, ErrorKind, Result},
     event::EventKind,
-    id::DeliveryId,
+    id::{DeliveryId, MessageId},
     message::Channel,
     provider::Vendor,
     time::Timestamp,
@@ -125,6 +125,13 @@ pub enum Inbound {
 pub enum Correlation {
     /// The vendor echoed what we gave it.
     Delivery(DeliveryId),
+    /// The vendor echoed the message, and names the recipient by address.
+    Message {
+        /// The message.
+        id: MessageId,
+        /// The recipient's address as the vendor writes it.
+        recipient: Arc<str>,
+    },
     /// By the vendor's id of the message, and the recipient's address if the id stands for several.
     VendorId {
         /// The vendor's id.
@@ -140,6 +147,8 @@ pub enum Correlation {
 pub struct VendorEvent {
     /// Which delivery.
     pub correlation: Correlation,
+    /// Which replay of it, where the vendor echoed that; otherwise the one that its id belongs to.
+    pub generation: Option<u32>,
     /// What happened.
     pub kind: EventKind,
     /// When, by the vendor's clock or that of receipt.
@@ -162,7 +171,16 @@ impl VendorEvent {
         at: Timestamp,
         source: impl Into<Arc<str>>,
     ) -> Self {
-        Self { correlation, kind, at, source: source.into(), vendor_id: None, code: None, text: None }
+        Self {
+            correlation,
+            generation: None,
+            kind,
+            at,
+            source: source.into(),
+            vendor_id: None,
+            code: None,
+            text: None,
+        }
     }
 }
 

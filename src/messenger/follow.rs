@@ -4,7 +4,7 @@ use super::Inner;
 use crate::{
     error::Result,
     event::Event,
-    id::{DeliveryId, TenantId},
+    id::{DeliveryId, MessageId, TenantId},
     webhook::{Correlation, Inbound, RawRequest, VendorEvent, Webhook},
 };
 
@@ -30,6 +30,7 @@ async fn append(inner: &Inner, provider: &str, told: &VendorEvent) -> Result<()>
     };
     let mut event = Event::new(delivery.message, told.kind.clone(), told.at);
     event.recipient = Some(delivery.recipient);
+    event.generation = told.generation.unwrap_or_default();
     event.provider = Some(provider.into());
     event.source = Some(told.source.clone());
     event.vendor_id.clone_from(&told.vendor_id);
@@ -47,8 +48,16 @@ async fn find(
         Correlation::Delivery(delivery) => {
             Ok(inner.store.tenant_of(delivery.message).await?.map(|tenant| (tenant, *delivery)))
         }
+        Correlation::Message { id, recipient } => by_address(inner, *id, recipient).await,
         Correlation::VendorId { id, recipient } => {
             inner.store.by_vendor_id(provider, id, recipient.as_deref()).await
         }
     }
+}
+
+async fn by_address(inner: &Inner, id: MessageId, address: &str) -> Result<Option<(TenantId, DeliveryId)>> {
+    let Some(tenant) = inner.store.tenant_of(id).await? else { return Ok(None) };
+    let tracked = inner.store.tracked(&tenant, id).await?;
+    let index = tracked.and_then(|tracked| tracked.record.index_of(address));
+    Ok(index.map(|recipient| (tenant, DeliveryId { message: id, recipient })))
 }

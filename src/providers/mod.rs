@@ -1,10 +1,16 @@
 //! Vendors: one folder each, behind a feature of its name.
 
+#[cfg(any(feature = "sendgrid", feature = "twilio"))]
+mod echo;
 #[cfg(feature = "fcm")]
 pub mod fcm;
+#[cfg(any(feature = "sendgrid", feature = "twilio"))]
+mod options;
 pub mod preview;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
+#[cfg(any(feature = "sendgrid", feature = "twilio"))]
+mod settings;
 #[cfg(feature = "smtp")]
 pub mod smtp;
 #[cfg(feature = "telegram")]

@@ -197,10 +197,8 @@ fn delivery(slot: &Slot, vendor_id: &str, recipient: Option<&str>) -> Option<Del
     let accepted = slot.events.iter().filter(|event| event.vendor_id.as_deref() == Some(vendor_id));
     let mut candidates = accepted.filter_map(Event::delivery);
     let Some(recipient) = recipient else { return candidates.next() };
-    candidates.find(|delivery| {
-        let text = slot.record.recipients.get(delivery.recipient as usize);
-        text.is_some_and(|text| text.0.eq_ignore_ascii_case(recipient))
-    })
+    let index = slot.record.index_of(recipient)?;
+    candidates.find(|delivery| delivery.recipient == index)
 }
 
 #[cfg(test)]

@@ -76,6 +76,12 @@ impl Record {
             external_ref: None,
         }
     }
+
+    /// The index of the recipient with this address.
+    pub fn index_of(&self, address: &str) -> Option<u32> {
+        let position = self.recipients.iter().position(|known| known.0.eq_ignore_ascii_case(address))?;
+        u32::try_from(position).ok()
+    }
 }
 
 /// A message as the store knows it: its record and where each delivery stands.

@@ -44,7 +44,7 @@ mod scripted;
 pub use clock::ManualClock;
 pub use http::{HttpStep, RecordedRequest, ScriptedHttp, answer};
 pub use matcher::{Matcher, any, to};
-pub use recorder::{Recorder, Recorded};
+pub use recorder::{Recorded, Recorder};
 pub use script::{Script, Step};
 pub use scripted::{Call, Scripted};
 

@@ -1,0 +1,270 @@
+//! What FCM needs to know.
+
+use std::{fmt, sync::Arc};
+
+use http::Uri;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{Fcm, VENDOR, token::AccessTokens};
+use crate::{
+    error::{Error, Result},
+    secret::Credential,
+};
+
+const BASE_URL: &str = "https://fcm.googleapis.com";
+const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
+const ACCOUNT_TYPE: &str = "service_account";
+
+const ACCOUNT_VAR: &str = "FCM_SERVICE_ACCOUNT_JSON";
+const FILE_VAR: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+const PROJECT_VAR: &str = "FCM_PROJECT_ID";
+
+/// How to reach FCM, and as whom.
+///
+/// ```
+/// use tidings::providers::fcm::FcmConfig;
+///
+/// let fcm = FcmConfig::with_credential("my-project", "an access token from elsewhere").build()?;
+/// # Ok::<(), tidings::Error>(())
+/// ```
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct FcmConfig {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    project_id: Option<String>,
+    #[serde(default)]
+    service_account: Option<ServiceAccount>,
+    #[serde(default)]
+    base_url: Option<String>,
+    #[serde(default)]
+    web_actions: bool,
+    #[serde(skip)]
+    credential: Option<Credential>,
+}
+
+impl FcmConfig {
+    /// Sends as this service account, to the apps of its project.
+    pub fn new(account: ServiceAccount) -> Self {
+        Self { service_account: Some(account), ..Self::empty() }
+    }
+
+    /// Sends with access tokens of another origin, such as Google's metadata server; for that
+    /// give a [`Credential::fetched`]. They need the scope
+    /// `https://www.googleapis.com/auth/firebase.messaging`.
+    pub fn with_credential(project_id: impl Into<String>, credential: impl Into<Credential>) -> Self {
+        let project_id = Some(project_id.into());
+        Self { project_id, credential: Some(credential.into()), ..Self::empty() }
+    }
+
+    fn empty() -> Self {
+        Self {
+            name: None,
+            project_id: None,
+            service_account: None,
+            base_url: None,
+            web_actions: false,
+            credential: None,
+        }
+    }
+
+    /// Names this instance; `fcm` if it is not named.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Sends to the apps of this project and not of the service account's own.
+    #[must_use]
+    pub fn project_id(mut self, project: impl Into<String>) -> Self {
+        self.project_id = Some(project.into());
+        self
+    }
+
+    /// Calls this address and not `https://fcm.googleapis.com`.
+    #[must_use]
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// Says that the tokens are browsers, which show buttons; phones drop them.
+    #[must_use]
+    pub fn web_actions(mut self, yes: bool) -> Self {
+        self.web_actions = yes;
+        self
+    }
+
+    /// Reads the variables that the [module](super) lists; `None` if no account is given.
+    ///
+    /// # Errors
+    /// Of kind `config`, naming the variable that cannot be right.
+    pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
+        let given = |name| lookup(name).filter(|value| !value.trim().is_empty());
+        let Some(json) = given(ACCOUNT_VAR) else {
+            return match given(FILE_VAR) {
+                Some(_) => Err(Error::config(format!(
+                    "{FILE_VAR} names a file, which only from_env reads: give the file's content in {ACCOUNT_VAR}"
+                ))),
+                None => Ok(None),
+            };
+        };
+        let account = ServiceAccount::from_json(&json)
+            .map_err(|error| Error::config(format!("{ACCOUNT_VAR} (or {FILE_VAR}): {}", error.message())))?;
+        Ok(Some(Self { project_id: given(PROJECT_VAR), ..Self::new(account) }))
+    }
+
+    /// As [`from_vars`](Self::from_vars) over the environment, reading the file that
+    /// `GOOGLE_APPLICATION_CREDENTIALS` names if the account itself is not given.
+    ///
+    /// # Errors
+    /// As there, and if the file cannot be read.
+    pub fn from_env() -> Result<Option<Self>> {
+        let var = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let read = match (var(ACCOUNT_VAR), var(FILE_VAR)) {
+            (None, Some(path)) => Some(std::fs::read_to_string(path).map_err(|error| {
+                Error::config(format!("the file that {FILE_VAR} names cannot be read: {}", error.kind()))
+            })?),
+            _ => None,
+        };
+        Self::from_vars(
+            |name| if name == ACCOUNT_VAR { read.clone().or_else(|| var(name)) } else { var(name) },
+        )
+    }
+
+    /// The provider.
+    ///
+    /// # Errors
+    /// Of kind `config`, naming the option that cannot be right.
+    pub fn build(self) -> Result<Fcm> {
+        let endpoint = self.endpoint()?;
+        let credential = match (self.credential, self.service_account) {
+            (Some(credential), _) => credential,
+            (None, Some(account)) => Credential::fetched(AccessTokens::new(&account)?),
+            (None, None) => return Err(Error::config("fcm needs a service_account or a credential")),
+        };
+        let name: Arc<str> = self.name.as_deref().unwrap_or(VENDOR).into();
+        if name.is_empty() {
+            return Err(Error::config("the name of an fcm provider must not be empty"));
+        }
+        Ok(Fcm { name, endpoint, credential, web_actions: self.web_actions })
+    }
+
+    fn endpoint(&self) -> Result<Uri> {
+        let of_account = || self.service_account.as_ref().and_then(|account| account.project_id.as_deref());
+        let project = self.project_id.as_deref().or_else(of_account).unwrap_or_default();
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
+        if project.is_empty() || !project.bytes().all(fits) {
+            return Err(Error::config(
+                "fcm needs the project_id of a Firebase project, such as my-app-1a2b3",
+            ));
+        }
+        let base = self.base_url.as_deref().unwrap_or(BASE_URL).trim_end_matches('/');
+        web_uri(&format!("{base}/v1/projects/{project}/messages:send"), "base_url")
+    }
+}
+
+/// An absolute http or https address, or an error that names `option` and not the address.
+pub(super) fn web_uri(text: &str, option: &str) -> Result<Uri> {
+    let uri = text.parse::<Uri>().ok();
+    let fits = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
+    uri.filter(fits)
+        .ok_or_else(|| Error::config(format!("fcm's {option} must be an address such as {BASE_URL}")))
+}
+
+impl fmt::Debug for FcmConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FcmConfig")
+            .field("name", &self.name)
+            .field("project_id", &self.project_id)
+            .field("service_account", &self.service_account)
+            .field("base_url", &self.base_url)
+            .field("web_actions", &self.web_actions)
+            .field("credential", &self.credential)
+            .finish()
+    }
+}
+
+/// A Google service account, as the JSON file that its console hands out.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "AccountFile")]
+#[non_exhaustive]
+pub struct ServiceAccount {
+    /// Its address, such as `pusher@my-app.iam.gserviceaccount.com`.
+    pub client_email: String,
+    /// Its private key: PKCS#8 as PEM.
+    pub private_key: SecretString,
+    /// The id of that key.
+    pub private_key_id: Option<String>,
+    /// The project that it belongs to.
+    pub project_id: Option<String>,
+    /// Where its key is exchanged for access tokens.
+    pub token_uri: String,
+}
+
+impl ServiceAccount {
+    /// Reads the JSON of a service account.
+    ///
+    /// # Errors
+    /// Of kind `config`, naming what is missing; the text itself is never shown.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let file: AccountFile = serde_json::from_str(text).map_err(|error| {
+            // The error's own text may quote the key.
+            let (line, column) = (error.line(), error.column());
+            Error::config(format!("not the JSON of a service account (line {line}, column {column})"))
+        })?;
+        Self::try_from(file)
+    }
+}
+
+impl fmt::Debug for ServiceAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceAccount")
+            .field("client_email", &self.client_email)
+            .field("project_id", &self.project_id)
+            .field("token_uri", &self.token_uri)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The fields of the file that matter here; it has more.
+#[derive(Deserialize)]
+struct AccountFile {
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    client_email: Option<String>,
+    #[serde(default)]
+    private_key: Option<String>,
+    #[serde(default)]
+    private_key_id: Option<String>,
+    #[serde(default)]
+    project_id: Option<String>,
+    #[serde(default)]
+    token_uri: Option<String>,
+}
+
+impl TryFrom<AccountFile> for ServiceAccount {
+    type Error = Error;
+
+    fn try_from(file: AccountFile) -> Result<Self> {
+        if file.kind.as_deref().is_some_and(|kind| kind != ACCOUNT_TYPE) {
+            return Err(Error::config(
+                "expected the JSON of a service account (\"type\": \"service_account\"); \
+                 for other credentials use FcmConfig::with_credential",
+            ));
+        }
+        let missing = |field| move || Error::config(format!("the service account's JSON has no {field}"));
+        Ok(Self {
+            client_email: file.client_email.ok_or_else(missing("client_email"))?,
+            private_key: file.private_key.ok_or_else(missing("private_key"))?.into(),
+            private_key_id: file.private_key_id,
+            project_id: file.project_id,
+            token_uri: file.token_uri.unwrap_or_else(|| TOKEN_URI.into()),
+        })
+    }
+}

@@ -1,0 +1,243 @@
+//! How SendGrid is configured.
+
+use std::{fmt, time::Duration};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{SendGrid, webhook::VerificationKey, wire::Endpoints};
+use crate::{
+    error::{Error, Result},
+    providers::{
+        echo::EchoKey,
+        settings::{checked_name, credential, optional_secret, variable},
+    },
+    secret::Credential,
+};
+
+const GLOBAL: &str = "https://api.sendgrid.com";
+const EU: &str = "https://api.eu.sendgrid.com";
+
+/// How to reach SendGrid.
+///
+/// ```
+/// use tidings::providers::sendgrid::SendGridConfig;
+///
+/// let sendgrid = SendGridConfig::new("SG.key").named("sendgrid-eu").eu().build()?;
+/// # Ok::<(), tidings::Error>(())
+/// ```
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SendGridConfig {
+    /// The API key, with the permission "Mail Send".
+    #[serde(deserialize_with = "credential")]
+    pub api_key: Credential,
+    /// The name of this instance.
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// Where the API is.
+    #[serde(default = "default_base_url")]
+    pub base_url: String,
+    /// The verification key of the signed Event Webhook, as SendGrid shows it: base64 of a DER public key.
+    #[serde(default)]
+    pub webhook_key: Option<String>,
+    /// How old, or how far ahead, the signed time of a webhook may be, in seconds.
+    #[serde(default = "default_tolerance")]
+    pub webhook_tolerance_secs: u64,
+    /// The secret behind the token that events carry back; made of the API key if empty.
+    #[serde(default, deserialize_with = "optional_secret")]
+    pub echo_key: Option<SecretString>,
+    /// True if SendGrid is to check mails and to deliver none.
+    #[serde(default)]
+    pub sandbox: bool,
+}
+
+fn default_name() -> String {
+    super::VENDOR.to_owned()
+}
+
+fn default_base_url() -> String {
+    GLOBAL.to_owned()
+}
+
+fn default_tolerance() -> u64 {
+    300
+}
+
+impl SendGridConfig {
+    /// SendGrid's global region with this API key.
+    pub fn new(api_key: impl Into<Credential>) -> Self {
+        Self {
+            api_key: api_key.into(),
+            name: default_name(),
+            base_url: default_base_url(),
+            webhook_key: None,
+            webhook_tolerance_secs: default_tolerance(),
+            echo_key: None,
+            sandbox: false,
+        }
+    }
+
+    /// From `SENDGRID_API_KEY` and its sisters, which the module's page lists;
+    /// `None` if the API key is not set.
+    ///
+    /// # Errors
+    /// Of kind `config`, naming the variable that cannot be right.
+    pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
+        let Some(api_key) = variable(&lookup, "SENDGRID_API_KEY") else { return Ok(None) };
+        let mut config = Self::new(api_key);
+        config.base_url = base_url_of(variable(&lookup, "SENDGRID_REGION").as_deref())?.to_owned();
+        config.webhook_key = variable(&lookup, "SENDGRID_WEBHOOK_KEY");
+        config.echo_key = variable(&lookup, "SENDGRID_ECHO_KEY").map(SecretString::from);
+        config.sandbox = is_on(variable(&lookup, "SENDGRID_SANDBOX").as_deref())?;
+        Ok(Some(config))
+    }
+
+    /// As [`from_vars`](Self::from_vars), from the process's environment.
+    ///
+    /// # Errors
+    /// Of kind `config`, naming the variable that cannot be right.
+    pub fn from_env() -> Result<Option<Self>> {
+        Self::from_vars(|name| std::env::var(name).ok())
+    }
+
+    /// Names the instance.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sends through SendGrid's region EU, for regional subusers there.
+    #[must_use]
+    pub fn eu(self) -> Self {
+        self.base_url(EU)
+    }
+
+    /// Sets where the API is.
+    #[must_use]
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = url.into();
+        self
+    }
+
+    /// Sets the verification key of the signed Event Webhook.
+    #[must_use]
+    pub fn webhook_key(mut self, key: impl Into<String>) -> Self {
+        self.webhook_key = Some(key.into());
+        self
+    }
+
+    /// Sets how old, or how far ahead, the signed time of a webhook may be; five minutes if not set.
+    #[must_use]
+    pub fn webhook_tolerance(mut self, tolerance: Duration) -> Self {
+        self.webhook_tolerance_secs = tolerance.as_secs();
+        self
+    }
+
+    /// Sets the secret behind the token that events carry back. All instances
+    /// that receive each other's webhooks need the same.
+    #[must_use]
+    pub fn echo_key(mut self, secret: impl Into<SecretString>) -> Self {
+        self.echo_key = Some(secret.into());
+        self
+    }
+
+    /// Has SendGrid check mails and deliver none.
+    #[must_use]
+    pub fn sandbox(mut self) -> Self {
+        self.sandbox = true;
+        self
+    }
+
+    /// The provider.
+    ///
+    /// # Errors
+    /// Of kind `config`, naming the option that cannot be right.
+    pub fn build(self) -> Result<SendGrid> {
+        Ok(SendGrid {
+            name: checked_name(self.name)?,
+            endpoints: Endpoints::new(&self.base_url)?,
+            echo: EchoKey::choose(self.echo_key.as_ref(), Some(&self.api_key)),
+            webhook_key: self.webhook_key.as_deref().map(VerificationKey::parse).transpose()?,
+            tolerance: Duration::from_secs(self.webhook_tolerance_secs),
+            sandbox: self.sandbox,
+            api_key: self.api_key,
+        })
+    }
+}
+
+fn base_url_of(region: Option<&str>) -> Result<&'static str> {
+    match region {
+        None | Some("global") => Ok(GLOBAL),
+        Some("eu") => Ok(EU),
+        Some(_) => Err(Error::config("SENDGRID_REGION is `global` or `eu`")),
+    }
+}
+
+fn is_on(word: Option<&str>) -> Result<bool> {
+    match word {
+        None | Some("0" | "false") => Ok(false),
+        Some("1" | "true") => Ok(true),
+        Some(_) => Err(Error::config("SENDGRID_SANDBOX is `true` or `false`")),
+    }
+}
+
+impl fmt::Debug for SendGridConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendGridConfig")
+            .field("name", &self.name)
+            .field("base_url", &self.base_url)
+            .field("webhook_key", &self.webhook_key.is_some())
+            .field("webhook_tolerance_secs", &self.webhook_tolerance_secs)
+            .field("echo_key", &self.echo_key.is_some())
+            .field("sandbox", &self.sandbox)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vars(pairs: &'static [(&str, &str)]) -> Result<Option<SendGridConfig>> {
+        let find = |name: &str| pairs.iter().find(|(known, _)| *known == name);
+        SendGridConfig::from_vars(|name| find(name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn variables_make_a_configuration_or_none() {
+        assert!(vars(&[("SENDGRID_REGION", "eu")]).expect("no key").is_none());
+        let config =
+            vars(&[("SENDGRID_API_KEY", "SG.x"), ("SENDGRID_REGION", "eu"), ("SENDGRID_SANDBOX", "1")]);
+        let config = config.expect("valid").expect("a key");
+        assert_eq!((config.base_url.as_str(), config.sandbox), (EU, true));
+        let error = vars(&[("SENDGRID_API_KEY", "SG.x"), ("SENDGRID_REGION", "mars")]).expect_err("region");
+        assert!(error.message().contains("SENDGRID_REGION"), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_be_right_is_named() {
+        let new = || SendGridConfig::new("SG.secret");
+        for (config, option) in [
+            (new().base_url("http://api.sendgrid.com"), "base_url"),
+            (new().named(""), "name"),
+            (new().webhook_key("AAAA"), "webhook_key"),
+        ] {
+            let error = config.build().expect_err(option);
+            assert!(error.message().contains(option), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_strictly_and_debug_shows_no_secret() {
+        let config: SendGridConfig =
+            serde_json::from_str(r#"{"api_key":"SG.secret","echo_key":"hidden"}"#).expect("valid");
+        let provider = config.clone().build().expect("valid");
+        for shown in [format!("{config:?}"), format!("{provider:?}")] {
+            assert!(!shown.contains("SG.secret") && !shown.contains("hidden"), "{shown}");
+        }
+        assert!(serde_json::from_str::<SendGridConfig>(r#"{"api_key":"a","apikey":"b"}"#).is_err());
+    }
+}

@@ -1,0 +1,379 @@
+//! Where the server is, how to reach it, how to log in.
+
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+
+use lettre::transport::smtp::authentication::Mechanism;
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
+
+use super::{Smtp, pool::Pool, server::Server, url};
+use crate::{
+    error::{Error, Result},
+    secret::Credential,
+};
+
+/// How the connection is encrypted.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SmtpTls {
+    /// Not at all: for a relay on this machine or a trusted network. Port 25 by default.
+    #[serde(rename = "none")]
+    Plain,
+    /// By STARTTLS, without which nothing is sent (RFC 3207). Port 587 by default.
+    #[default]
+    StartTls,
+    /// From the first octet on (RFC 8314). Port 465 by default.
+    Tls,
+}
+
+impl SmtpTls {
+    const fn port(self) -> u16 {
+        match self {
+            Self::Plain => 25,
+            Self::StartTls => 587,
+            Self::Tls => 465,
+        }
+    }
+}
+
+impl FromStr for SmtpTls {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        match word {
+            "none" => Ok(Self::Plain),
+            "starttls" | "required" => Ok(Self::StartTls),
+            "tls" => Ok(Self::Tls),
+            _ => Err(Error::config("tls is one of none, starttls (or required), tls")),
+        }
+    }
+}
+
+/// How the password is handed over.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SmtpAuth {
+    /// PLAIN (RFC 4616), or LOGIN where the server has no PLAIN.
+    #[default]
+    Password,
+    /// XOAUTH2: the password is an OAuth access token. Give a
+    /// [`Credential::fetched`] so that it is renewed.
+    XOAuth2,
+}
+
+impl SmtpAuth {
+    pub(super) const fn mechanisms(self) -> &'static [Mechanism] {
+        match self {
+            Self::Password => &[Mechanism::Plain, Mechanism::Login],
+            Self::XOAuth2 => &[Mechanism::Xoauth2],
+        }
+    }
+}
+
+impl FromStr for SmtpAuth {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        match word {
+            "password" => Ok(Self::Password),
+            "xoauth2" => Ok(Self::XOAuth2),
+            _ => Err(Error::config("auth is one of password, xoauth2")),
+        }
+    }
+}
+
+/// A certificate to trust beside those of the system.
+#[derive(Clone)]
+pub(super) enum Authority {
+    Path(PathBuf),
+    Pem(String),
+}
+
+/// Who logs in, and how.
+#[derive(Clone)]
+pub(super) struct Login {
+    pub(super) user: String,
+    pub(super) password: Credential,
+    pub(super) auth: SmtpAuth,
+}
+
+/// The configuration of an [`Smtp`] provider.
+///
+/// ```
+/// use tidings::providers::smtp::SmtpConfig;
+///
+/// let smtp = SmtpConfig::new("mail.example.org").login("shop", "secret").build()?;
+/// # Ok::<(), tidings::Error>(())
+/// ```
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "Fields")]
+#[non_exhaustive]
+pub struct SmtpConfig {
+    pub(super) name: Arc<str>,
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+    pub(super) tls: SmtpTls,
+    pub(super) login: Option<(String, Credential)>,
+    pub(super) auth: SmtpAuth,
+    pub(super) hello: Option<String>,
+    pub(super) ca: Option<Authority>,
+    pub(super) max_connections: usize,
+    pub(super) idle_timeout: Duration,
+    pub(super) timeout: Duration,
+}
+
+impl SmtpConfig {
+    /// The server at `host`, by STARTTLS on port 587, without a login.
+    pub fn new(host: impl Into<String>) -> Self {
+        Self {
+            name: Arc::from("smtp"),
+            host: host.into(),
+            port: None,
+            tls: SmtpTls::default(),
+            login: None,
+            auth: SmtpAuth::default(),
+            hello: None,
+            ca: None,
+            max_connections: 10,
+            idle_timeout: Duration::from_secs(60),
+            timeout: Duration::from_secs(60),
+        }
+    }
+
+    /// Reads `smtp://user:password@host:port?option=value`.
+    ///
+    /// `smtp` means STARTTLS, without which nothing is sent; `smtps` means TLS
+    /// from the first octet. User and password are percent-encoded. Options:
+    ///
+    /// | option | value |
+    /// |---|---|
+    /// | `tls` | `none`, `starttls` or its synonym `required`; with `smtps` only `tls` |
+    /// | `ca` | path of a PEM file with a certificate authority to trust |
+    /// | `auth` | `password`, `xoauth2` |
+    /// | `hello` | the name given in EHLO |
+    /// | `pool` | how many connections at most |
+    /// | `timeout` | seconds for each step |
+    ///
+    /// # Errors
+    /// If a part is wrong; no error shows the password.
+    pub fn from_url(text: &str) -> Result<Self> {
+        url::parse(text)
+    }
+
+    /// Reads `SMTP_URL`, or `SMTP_HOST` with `SMTP_PORT`, `SMTP_USER`,
+    /// `SMTP_PASS` and `SMTP_TLS`; with either `SMTP_CA`, the path of a PEM
+    /// file. `None` if neither `SMTP_URL` nor `SMTP_HOST` is set.
+    ///
+    /// # Errors
+    /// If a variable is wrong or its companion is missing; it is named.
+    pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
+        let var = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let config = match (var("SMTP_URL"), var("SMTP_HOST")) {
+            (Some(_), Some(_)) => {
+                return Err(Error::config("SMTP_URL and SMTP_HOST are both set; keep one of them"));
+            }
+            (Some(url), None) => Self::from_url(&url).map_err(|e| in_variable("SMTP_URL", &e))?,
+            (None, Some(host)) => Self::from_parts(host, var)?,
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(match var("SMTP_CA") {
+            Some(path) => config.ca_file(path),
+            None => config,
+        }))
+    }
+
+    /// The same over the environment of this process.
+    ///
+    /// # Errors
+    /// As for [`from_vars`](Self::from_vars).
+    pub fn from_env() -> Result<Option<Self>> {
+        Self::from_vars(|name| std::env::var(name).ok())
+    }
+
+    fn from_parts(host: String, var: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let mut config = Self::new(host);
+        if let Some(port) = var("SMTP_PORT") {
+            let port = port.parse().map_err(|_| Error::config("SMTP_PORT is a number from 1 to 65535"))?;
+            config = config.port(port);
+        }
+        if let Some(word) = var("SMTP_TLS") {
+            config.tls = word.parse().map_err(|e| in_variable("SMTP_TLS", &e))?;
+        }
+        match (var("SMTP_USER"), var("SMTP_PASS")) {
+            (Some(user), Some(password)) => Ok(config.login(user, password)),
+            (None, None) => Ok(config),
+            (Some(_), None) => Err(Error::config("SMTP_USER is set and SMTP_PASS is not")),
+            (None, Some(_)) => Err(Error::config("SMTP_PASS is set and SMTP_USER is not")),
+        }
+    }
+
+    /// The name of this instance; `smtp` by default.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The port, if it is not the usual one of the [`SmtpTls`].
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// How the connection is encrypted.
+    #[must_use]
+    pub fn tls(mut self, tls: SmtpTls) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// Who logs in. With [`SmtpTls::Plain`] the password crosses the network in the clear.
+    #[must_use]
+    pub fn login(mut self, user: impl Into<String>, password: impl Into<Credential>) -> Self {
+        self.login = Some((user.into(), password.into()));
+        self
+    }
+
+    /// How the password is handed over.
+    #[must_use]
+    pub fn auth(mut self, auth: SmtpAuth) -> Self {
+        self.auth = auth;
+        self
+    }
+
+    /// The name given in EHLO: this host's own (RFC 5321 section 4.1.1.1). `[127.0.0.1]` by default.
+    #[must_use]
+    pub fn hello(mut self, name: impl Into<String>) -> Self {
+        self.hello = Some(name.into());
+        self
+    }
+
+    /// A certificate authority to trust beside those of the system, as PEM.
+    #[must_use]
+    pub fn ca_pem(mut self, pem: impl Into<String>) -> Self {
+        self.ca = Some(Authority::Pem(pem.into()));
+        self
+    }
+
+    /// The same from a file, read by [`build`](Self::build).
+    #[must_use]
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca = Some(Authority::Path(path.into()));
+        self
+    }
+
+    /// How many connections at most; 10 by default.
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
+        self
+    }
+
+    /// For how long an unused connection is kept; 60 seconds by default.
+    #[must_use]
+    pub fn idle_timeout(mut self, time: Duration) -> Self {
+        self.idle_timeout = time;
+        self
+    }
+
+    /// How long the server may take for each step; 60 seconds by default. Ten
+    /// times that for the answer to the content, since giving up there makes
+    /// second copies (RFC 5321 section 4.5.3.2.6).
+    #[must_use]
+    pub fn timeout(mut self, time: Duration) -> Self {
+        self.timeout = time;
+        self
+    }
+
+    pub(super) fn effective_port(&self) -> u16 {
+        self.port.unwrap_or(self.tls.port())
+    }
+
+    /// The provider. Opens no connection and needs no runtime.
+    ///
+    /// # Errors
+    /// Of kind `config`, naming the option.
+    pub fn build(self) -> Result<Smtp> {
+        if self.name.is_empty() {
+            return Err(Error::config("the name of an SMTP provider is empty; `smtp` is usual"));
+        }
+        if self.max_connections == 0 || self.timeout.is_zero() {
+            return Err(Error::config("max_connections and timeout of an SMTP provider are at least 1"));
+        }
+        let server = Server::new(&self)?;
+        let pool = Pool::new(self.max_connections, self.idle_timeout);
+        let auth = self.auth;
+        let login = self.login.map(|(user, password)| Login { user, password, auth });
+        Ok(Smtp { name: self.name, server, login, pool })
+    }
+}
+
+fn in_variable(name: &str, error: &Error) -> Error {
+    Error::config(format!("{name}: {}", error.message()))
+}
+
+impl fmt::Debug for SmtpConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let login = if self.login.is_some() { "set" } else { "none" };
+        f.debug_struct("SmtpConfig")
+            .field("name", &self.name)
+            .field("host", &self.host)
+            .field("port", &self.effective_port())
+            .field("tls", &self.tls)
+            .field("login", &login)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a configuration file says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    name: Option<Arc<str>>,
+    host: String,
+    port: Option<u16>,
+    #[serde(default)]
+    tls: SmtpTls,
+    user: Option<String>,
+    #[serde(default, deserialize_with = "secret")]
+    password: Option<SecretString>,
+    #[serde(default)]
+    auth: SmtpAuth,
+    hello: Option<String>,
+    ca_file: Option<PathBuf>,
+    ca_pem: Option<String>,
+    max_connections: Option<usize>,
+    idle_timeout_secs: Option<u64>,
+    timeout_secs: Option<u64>,
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(SecretString::from))
+}
+
+impl TryFrom<Fields> for SmtpConfig {
+    type Error = Error;
+
+    fn try_from(fields: Fields) -> Result<Self> {
+        let mut config = Self::new(fields.host).tls(fields.tls).auth(fields.auth);
+        config.port = fields.port;
+        config.hello = fields.hello;
+        config.name = fields.name.unwrap_or(config.name);
+        config.max_connections = fields.max_connections.unwrap_or(config.max_connections);
+        config.idle_timeout = fields.idle_timeout_secs.map_or(config.idle_timeout, Duration::from_secs);
+        config.timeout = fields.timeout_secs.map_or(config.timeout, Duration::from_secs);
+        config.ca = match (fields.ca_file, fields.ca_pem) {
+            (Some(_), Some(_)) => return Err(Error::config("give ca_file or ca_pem, not both")),
+            (path, pem) => path.map(Authority::Path).or(pem.map(Authority::Pem)),
+        };
+        config.login = match (fields.user, fields.password) {
+            (Some(user), Some(password)) => Some((user, Credential::from(password))),
+            (None, None) => None,
+            _ => return Err(Error::config("give user and password, or neither")),
+        };
+        Ok(config)
+    }
+}

@@ -1,0 +1,289 @@
+//! What an answer of the server, or none, means for the message.
+//!
+//! Reply codes are those of RFC 5321 section 4.2.3 and RFC 4954 section 6,
+//! enhanced ones those of RFC 3463 with RFC 7505 and the IANA registry of
+//! RFC 5248. An enhanced code says more than a reply code and goes first.
+
+use std::error::Error as _;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use lettre::transport::smtp;
+
+use crate::{
+    error::{Certainty, Error, ErrorKind, Retry},
+    http::classify::excerpt,
+};
+
+/// How far a message had come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Stage {
+    /// AUTH.
+    Auth,
+    /// TCP, TLS, greeting, EHLO, STARTTLS.
+    Connect,
+    /// The content with its final dot: from here on silence may be consent.
+    Content,
+    /// DATA.
+    Data,
+    /// MAIL FROM.
+    Mail,
+    /// RCPT TO.
+    Recipient,
+}
+
+impl Stage {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Auth => "at the login",
+            Self::Connect => "while connecting",
+            Self::Content => "after the content",
+            Self::Data => "at DATA",
+            Self::Mail => "at MAIL FROM",
+            Self::Recipient => "at RCPT TO",
+        }
+    }
+
+    /// What silence or nonsense means here.
+    pub(super) const fn certainty(self) -> Certainty {
+        match self {
+            Self::Content => Certainty::Unknown,
+            _ => Certainty::NotSent,
+        }
+    }
+}
+
+const UNTRUSTED: &str = "the server's certificate is not trusted; if the server is your own, name its authority: \
+    `?ca=/path/to/ca.pem` in the URL, SMTP_CA, or SmtpConfig::ca_file";
+
+/// What lettre's error means. Its kinds do not say which step failed, so the
+/// caller does.
+pub(super) fn failed(stage: Stage, error: smtp::Error) -> Error {
+    let said = error.source().map(ToString::to_string).unwrap_or_default();
+    if let Some(code) = error.status() {
+        return refused(stage, u16::from(code), &said);
+    }
+    let text = excerpt(&format!("{}: {error}", stage.words()));
+    if text.contains("invalid peer certificate") {
+        return Error::config(UNTRUSTED).with_context("why", text).with_source(error);
+    }
+    let kind = match (stage, error.is_client(), error.is_response()) {
+        // An answer to AUTH that the mechanism does not know is a refusal (so for XOAUTH2).
+        (Stage::Auth, true, _) => ErrorKind::Auth,
+        // lettre's words for a connection that ended before a whole answer came.
+        (_, _, true) if said == "incomplete response" => ErrorKind::Transport,
+        (_, _, true) => ErrorKind::Protocol,
+        _ => ErrorKind::Transport,
+    };
+    Error::new(kind, text).with_certainty(stage.certainty()).with_source(error)
+}
+
+/// The same at the login, where servers may echo what they were sent.
+pub(super) fn login_failed(error: smtp::Error, password: &str) -> Error {
+    let said = error.source().map(ToString::to_string).unwrap_or_default();
+    match error.status() {
+        Some(code) => refused(Stage::Auth, u16::from(code), &blotted(&said, password)),
+        None if error.is_response() && said != "incomplete response" => {
+            Error::new(ErrorKind::Protocol, "the server's answer to the login was not understood")
+                .with_certainty(Certainty::NotSent)
+        }
+        None => failed(Stage::Auth, error),
+    }
+}
+
+fn blotted(said: &str, password: &str) -> String {
+    let tells = |word: &str| {
+        let octets = BASE64.decode(word).unwrap_or_default();
+        word.contains(password) || octets.windows(password.len().max(1)).any(|w| w == password.as_bytes())
+    };
+    let words = said.replace(password, "***");
+    words.split(' ').map(|word| if tells(word) { "***" } else { word }).collect::<Vec<_>>().join(" ")
+}
+
+/// No answer in time.
+pub(super) fn late(stage: Stage) -> Error {
+    let text = format!("the server did not answer in time {}", stage.words());
+    Error::new(ErrorKind::Timeout, text).with_certainty(stage.certainty())
+}
+
+/// An answer that does not belong to the question: the connection is out of step.
+pub(super) fn out_of_step(stage: Stage, code: u16) -> Error {
+    let text = format!("an answer that does not fit {}", stage.words());
+    Error::new(ErrorKind::Protocol, text).with_code(code.to_string()).with_certainty(stage.certainty())
+}
+
+/// A negative reply: whatever the stage, the message was not taken.
+pub(super) fn refused(stage: Stage, code: u16, said: &str) -> Error {
+    let enhanced = enhanced(said);
+    let (kind, retry) = meaning(stage, code, enhanced);
+    let shown = enhanced.map_or_else(|| code.to_string(), |(c, s, d)| format!("{code} {c}.{s}.{d}"));
+    Error::new(kind, format!("refused {}: {}", stage.words(), excerpt(said)))
+        .with_code(shown)
+        .with_certainty(Certainty::NotSent)
+        .with_retry(retry)
+}
+
+/// The enhanced status code at the beginning of a reply's text.
+fn enhanced(said: &str) -> Option<(u16, u16, u16)> {
+    let mut numbers = said.split_whitespace().next()?.split('.').map(str::parse::<u16>);
+    let code = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
+    (numbers.next().is_none() && matches!(code.0, 4 | 5)).then_some(code)
+}
+
+fn meaning(stage: Stage, code: u16, enhanced: Option<(u16, u16, u16)>) -> (ErrorKind, Retry) {
+    let passing = code < 500;
+    let kind = match stage {
+        Stage::Auth if passing && code != 432 => ErrorKind::Unavailable,
+        Stage::Auth => ErrorKind::Auth,
+        Stage::Connect => ErrorKind::Unavailable,
+        _ => by_enhanced(stage, passing, enhanced).unwrap_or_else(|| by_code(stage, code)),
+    };
+    let retry = match kind {
+        ErrorKind::Auth => Retry::Never,
+        _ if passing => Retry::Backoff,
+        _ => Retry::Never,
+    };
+    (kind, retry)
+}
+
+fn by_enhanced(stage: Stage, passing: bool, enhanced: Option<(u16, u16, u16)>) -> Option<ErrorKind> {
+    let (_, subject, detail) = enhanced?;
+    Some(match (subject, detail) {
+        (5, 3) => ErrorKind::RateLimited,
+        (7, _) if passing => ErrorKind::RateLimited,
+        (2, 2) if passing => ErrorKind::Quota,
+        (1..=4, _) if passing => ErrorKind::Unavailable,
+        (1, 7 | 8) => ErrorKind::InvalidMessage,
+        (1, _) | (2, 0..=2) | (4, 4) => ErrorKind::InvalidRecipient,
+        (2 | 3, 3 | 4) => ErrorKind::PayloadTooLarge,
+        (4, _) => ErrorKind::Unavailable,
+        (6, _) => ErrorKind::InvalidMessage,
+        (7, 0) if stage == Stage::Mail => return None,
+        (7, 8 | 9 | 11) => ErrorKind::Auth,
+        (7, _) => ErrorKind::Refused,
+        _ => return None,
+    })
+}
+
+fn by_code(stage: Stage, code: u16) -> ErrorKind {
+    match (code, stage) {
+        (450 | 451, _) => ErrorKind::RateLimited,
+        (452, _) => ErrorKind::Quota,
+        (..=499, _) => ErrorKind::Unavailable,
+        (530 | 534 | 535 | 538, _) => ErrorKind::Auth,
+        (501 | 550 | 551 | 552 | 553 | 556, Stage::Recipient) => ErrorKind::InvalidRecipient,
+        (501 | 553, Stage::Mail) => ErrorKind::InvalidMessage,
+        (555, _) => ErrorKind::Unsupported,
+        (500..=504, _) => ErrorKind::Protocol,
+        (552, _) => ErrorKind::PayloadTooLarge,
+        (521, _) => ErrorKind::Unavailable,
+        _ => ErrorKind::Refused,
+    }
+}
+
+/// The id under which the server keeps the message, where its answer is of a
+/// known form: Postfix, Exim, Sendmail, Amazon SES.
+pub(super) fn queue_id(said: &str) -> Option<&str> {
+    let after = |mark: &str| said.split_once(mark).map(|(_, rest)| rest);
+    let named = after("queued as ").or_else(|| after(" id=")).or_else(|| after("id="));
+    let word = match named {
+        Some(rest) => rest.split_whitespace().next(),
+        None => before_accepted(said).or_else(|| said.strip_prefix("Ok ").filter(|rest| rest.len() >= 16)),
+    };
+    let id = word?.trim_end_matches(['.', ',', ';']);
+    ((1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())).then_some(id)
+}
+
+fn before_accepted(said: &str) -> Option<&str> {
+    let (before, _) = said.split_once(" Message accepted for delivery")?;
+    before.split_whitespace().last().filter(|word| !word.starts_with("2."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ErrorKind as K;
+    use Retry::{Backoff, Never};
+
+    #[test]
+    fn replies_have_kind_and_retry() {
+        use Stage::{Auth, Connect, Content, Data, Mail, Recipient};
+        let table = [
+            // RFC 5321 section 3.1 (554 and 421 as greeting), section 4.2.3.
+            (Connect, 554, "no SMTP service here", K::Unavailable, Never),
+            (Connect, 421, "4.3.2 shutting down", K::Unavailable, Backoff),
+            // RFC 4954 sections 4 and 6.
+            (Auth, 535, "5.7.8 credentials invalid", K::Auth, Never),
+            (Auth, 534, "5.7.9 mechanism too weak", K::Auth, Never),
+            (Auth, 500, "5.5.6 exchange line is too long", K::Auth, Never),
+            (Auth, 432, "4.7.12 a password transition is needed", K::Auth, Never),
+            (Auth, 454, "4.7.0 temporary failure", K::Unavailable, Backoff),
+            (Mail, 530, "5.7.0 authentication required", K::Auth, Never),
+            (Mail, 530, "Must issue a STARTTLS command first", K::Auth, Never), // RFC 3207 section 4
+            // RFC 5321 section 4.2.3.
+            (Mail, 421, "closing", K::Unavailable, Backoff),
+            (Mail, 421, "4.7.0 too many messages", K::RateLimited, Backoff),
+            (Mail, 451, "local error", K::RateLimited, Backoff),
+            (Mail, 452, "insufficient system storage", K::Quota, Backoff),
+            (Mail, 501, "syntax", K::InvalidMessage, Never),
+            (Mail, 555, "parameters not recognized", K::Unsupported, Never),
+            (Recipient, 450, "mailbox busy", K::RateLimited, Backoff),
+            (Recipient, 550, "no such user", K::InvalidRecipient, Never),
+            (Recipient, 551, "user not local", K::InvalidRecipient, Never),
+            (Recipient, 552, "mailbox full", K::InvalidRecipient, Never),
+            (Recipient, 553, "mailbox name not allowed", K::InvalidRecipient, Never),
+            (Recipient, 554, "no", K::Refused, Never),
+            (Recipient, 521, "host does not accept mail", K::Unavailable, Never), // RFC 7504 section 3
+            (Recipient, 556, "domain does not accept mail", K::InvalidRecipient, Never), // RFC 7504 section 4
+            (Data, 503, "bad sequence", K::Protocol, Never),
+            (Content, 550, "no", K::Refused, Never),
+            (Content, 552, "too much mail data", K::PayloadTooLarge, Never),
+            (Content, 554, "transaction failed", K::Refused, Never),
+            // RFC 3463 sections 3.2 to 3.8.
+            (Mail, 550, "5.1.8 bad sender's system address", K::InvalidMessage, Never),
+            (Mail, 552, "5.3.4 message too big for system", K::PayloadTooLarge, Never),
+            (Recipient, 550, "5.1.1 <a@b.org>: no such mailbox", K::InvalidRecipient, Never),
+            (Recipient, 556, "5.1.10 null MX", K::InvalidRecipient, Never), // RFC 7505 section 4
+            (Recipient, 550, "5.2.1 mailbox disabled", K::InvalidRecipient, Never),
+            (Recipient, 452, "4.2.2 mailbox full", K::Quota, Backoff),
+            (Recipient, 552, "5.2.2 mailbox full", K::InvalidRecipient, Never),
+            (Recipient, 552, "5.2.3 message length exceeds limit", K::PayloadTooLarge, Never),
+            (Recipient, 452, "4.5.3 too many recipients", K::RateLimited, Backoff),
+            (Recipient, 450, "4.7.1 greylisted", K::RateLimited, Backoff),
+            (Recipient, 451, "4.3.0 lookup failure", K::Unavailable, Backoff),
+            (Recipient, 454, "4.4.3 no answer of the name server", K::Unavailable, Backoff),
+            (Recipient, 554, "5.7.1 relay access denied", K::Refused, Never),
+            (Recipient, 550, "5.4.4 unable to route", K::InvalidRecipient, Never),
+            (Content, 554, "5.6.0 other media error", K::InvalidMessage, Never),
+            (Content, 550, "5.7.1 looks like spam", K::Refused, Never),
+            (Content, 451, "4.7.1 try again later", K::RateLimited, Backoff),
+        ];
+        for (stage, code, said, kind, retry) in table {
+            let error = refused(stage, code, said);
+            assert_eq!((error.kind(), error.retry()), (kind, retry), "{stage:?} {code} {said}");
+            assert_eq!(error.certainty(), Certainty::NotSent, "a negative reply is certain: {code} {said}");
+        }
+    }
+
+    #[test]
+    fn codes_are_kept_with_their_enhanced_part() {
+        assert_eq!(refused(Stage::Recipient, 550, "5.1.1 no").code(), Some("550 5.1.1"));
+        assert_eq!(refused(Stage::Recipient, 550, "192.0.2.1 is listed").code(), Some("550"));
+    }
+
+    #[test]
+    fn queue_ids_of_known_servers() {
+        let table = [
+            ("2.0.0 Ok: queued as 4dCKzM1vQ6z", Some("4dCKzM1vQ6z")),
+            ("OK id=1tEoXB-0000Ab-2C", Some("1tEoXB-0000Ab-2C")),
+            ("2.0.0 5AKL7x12 Message accepted for delivery", Some("5AKL7x12")),
+            ("2.0.0 Message accepted for delivery", None),
+            ("Ok 0100019342c1a2b3-4d5e6f70-000000", Some("0100019342c1a2b3-4d5e6f70-000000")),
+            ("Ok", None),
+            ("queued as ", None),
+            ("2.0.0 queued as a\u{e9}b", None),
+        ];
+        for (said, id) in table {
+            assert_eq!(queue_id(said), id, "{said}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What the Bot API needs to know.
+
+use std::{fmt, sync::Arc};
+
+use http::Uri;
+use serde::{Deserialize, Deserializer};
+
+use super::{Telegram, VENDOR, limits};
+use crate::{
+    error::{Error, Result},
+    secret::Credential,
+};
+
+const BASE_URL: &str = "https://api.telegram.org";
+const TOKEN_VAR: &str = "TELEGRAM_BOT_TOKEN";
+const URL_VAR: &str = "TELEGRAM_BASE_URL";
+
+/// How to reach the Bot API, and as which bot.
+///
+/// ```
+/// use tidings::providers::telegram::TelegramConfig;
+///
+/// let telegram = TelegramConfig::new("123456:bot-token").named("harbour-bot").build()?;
+/// assert!(!format!("{telegram:?}").contains("bot-token"));
+/// # Ok::<(), tidings::Error>(())
+/// ```
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TelegramConfig {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(deserialize_with = "credential")]
+    token: Credential,
+    #[serde(default)]
+    base_url: Option<String>,
+}
+
+impl TelegramConfig {
+    /// Sends as the bot of this token, such as `123456:ABC-DEF`.
+    pub fn new(token: impl Into<Credential>) -> Self {
+        Self { name: None, token: token.into(), base_url: None }
+    }
+
+    /// Names this instance; `telegram` if it is not named.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Calls this address and not `https://api.telegram.org`: a Bot API server of your own.
+    #[must_use]
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// Reads the variables that the [module](super) lists; `None` if no token is given.
+    ///
+    /// # Errors
+    /// None so far: [`build`](Self::build) checks the values.
+    pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
+        let given = |name| lookup(name).filter(|value| !value.trim().is_empty());
+        let config = |token: String| Self { base_url: given(URL_VAR), ..Self::new(token.trim()) };
+        Ok(given(TOKEN_VAR).map(config))
+    }
+
+    /// As [`from_vars`](Self::from_vars) over the environment.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_env() -> Result<Option<Self>> {
+        Self::from_vars(|name| std::env::var(name).ok())
+    }
+
+    /// The provider.
+    ///
+    /// # Errors
+    /// Of kind `config`, naming the option that cannot be right.
+    pub fn build(self) -> Result<Telegram> {
+        let name: Arc<str> = self.name.as_deref().unwrap_or(VENDOR).into();
+        if name.is_empty() {
+            return Err(Error::config("the name of a telegram provider must not be empty"));
+        }
+        let base_url = self.base_url.as_deref().unwrap_or(BASE_URL).trim_end_matches('/');
+        check_url(base_url)?;
+        let max_upload = if base_url == BASE_URL { limits::MAX_FILE } else { limits::MAX_LOCAL_FILE };
+        Ok(Telegram { name, base_url: base_url.into(), token: self.token, max_upload })
+    }
+}
+
+fn check_url(base_url: &str) -> Result<()> {
+    let fits = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
+    match base_url.parse::<Uri>() {
+        Ok(uri) if fits(&uri) => Ok(()),
+        _ => Err(Error::config(format!("telegram's base_url must be an address such as {BASE_URL}"))),
+    }
+}
+
+fn credential<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Credential, D::Error> {
+    String::deserialize(deserializer).map(Credential::from)
+}
+
+impl fmt::Debug for TelegramConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TelegramConfig")
+            .field("name", &self.name)
+            .field("token", &self.token)
+            .field("base_url", &self.base_url)
+            .finish()
+    }
+}

@@ -1,0 +1,193 @@
+//! The reqwest transport against servers that misbehave.
+#![cfg(feature = "http-client")]
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use tidings::{
+    Certainty, ErrorKind,
+    http::{HttpRequest, HttpTransport, MAX_BODY, ReqwestTransport, Truncated},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+const SECRET: &str = "s3cr3t-in-the-path";
+
+fn request(to: SocketAddr) -> HttpRequest {
+    let url = format!("http://{to}/bot{SECRET}/send?token={SECRET}");
+    http::Request::post(url).body(Bytes::from_static(b"{}")).expect("valid")
+}
+
+/// Serves one connection after another with `answer`, after the request's head and body came in.
+async fn server<F, Fut>(answer: F) -> SocketAddr
+where
+    F: Fn(TcpStream) -> Fut + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut buffer = vec![0; 4096];
+            let mut read = 0;
+            while !buffer[..read].ends_with(b"\r\n\r\n{}") {
+                match stream.read(&mut buffer[read..]).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(count) => read += count,
+                }
+            }
+            tokio::spawn(answer(stream));
+        }
+    });
+    address
+}
+
+async fn say(mut stream: TcpStream, text: String) {
+    // The client may close first; then there is nobody to tell.
+    let _ = stream.write_all(text.as_bytes()).await;
+    let _ = stream.flush().await;
+}
+
+fn client() -> ReqwestTransport {
+    ReqwestTransport::new().expect("root certificates")
+}
+
+const SECONDS: Option<Duration> = Some(Duration::from_secs(20));
+
+#[tokio::test]
+async fn an_answer_is_read_whole() {
+    let address =
+        server(|s| say(s, "HTTP/1.1 202 OK\r\nX-Message-Id: 7\r\nContent-Length: 2\r\n\r\nok".into())).await;
+    let answer = client().send(request(address), SECONDS).await.expect("answered");
+    assert_eq!((answer.status().as_u16(), &answer.body()[..]), (202, &b"ok"[..]));
+    assert_eq!(answer.headers()["x-message-id"], "7");
+    assert!(answer.extensions().get::<Truncated>().is_none());
+}
+
+#[tokio::test]
+async fn a_body_of_ten_gibibytes_is_cut() {
+    let address = server(|mut stream| async move {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 10_u64 << 30);
+        let chunk = vec![b'x'; 1 << 16];
+        let mut sent = stream.write_all(head.as_bytes()).await.is_ok();
+        while sent {
+            sent = stream.write_all(&chunk).await.is_ok();
+        }
+    })
+    .await;
+    let answer = client().send(request(address), SECONDS).await.expect("cut, not failed");
+    assert_eq!(answer.body().len(), MAX_BODY);
+    assert!(answer.extensions().get::<Truncated>().is_some());
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_ended_by_the_time_out() {
+    let address = server(|mut stream| async move {
+        let mut open =
+            stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await.is_ok();
+        while open {
+            open = stream.write_all(b"1\r\nx\r\n").await.is_ok();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let error = client().send(request(address), Some(Duration::from_millis(400))).await.expect_err("endless");
+    assert_eq!((error.kind(), error.certainty()), (ErrorKind::Timeout, Certainty::Unknown), "{error}");
+}
+
+#[tokio::test]
+async fn no_answer_at_all_is_unknown() {
+    let address = server(|stream| async move {
+        let _held = stream;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let error = client().send(request(address), Some(Duration::from_millis(200))).await.expect_err("silence");
+    assert_eq!((error.kind(), error.certainty()), (ErrorKind::Timeout, Certainty::Unknown));
+}
+
+#[tokio::test]
+async fn a_connection_closed_after_the_request_is_unknown_and_not_repeated() {
+    let address = server(|stream| async move { drop(stream) }).await;
+    let error = client().send(request(address), SECONDS).await.expect_err("closed");
+    assert_eq!((error.kind(), error.certainty()), (ErrorKind::Transport, Certainty::Unknown), "{error}");
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_certain() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    drop(listener);
+    let error = client().send(request(address), SECONDS).await.expect_err("refused");
+    assert_eq!((error.kind(), error.certainty()), (ErrorKind::Transport, Certainty::NotSent), "{error}");
+}
+
+#[tokio::test]
+async fn redirects_are_answers() {
+    let address = server(|s| {
+        say(s, "HTTP/1.1 307 Go\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n".into())
+    })
+    .await;
+    let answer = client().send(request(address), SECONDS).await.expect("answered");
+    assert_eq!(answer.status().as_u16(), 307);
+}
+
+#[tokio::test]
+async fn errors_show_no_url() {
+    let closing = server(|stream| async move { drop(stream) }).await;
+    let nobody: SocketAddr = "127.0.0.1:1".parse().expect("an address");
+    for address in [closing, nobody] {
+        let error = client().send(request(address), SECONDS).await.expect_err("no answer");
+        let source = std::error::Error::source(&error).map(|source| format!("{source:?} {source}"));
+        let all = format!("{error} {error:?} {} {source:?}", error.public());
+        assert!(!all.contains(SECRET), "{all}");
+    }
+}
+
+#[tokio::test]
+async fn the_proxy_of_the_environment_is_not_used() {
+    // A child process, since the environment is shared by all tests of this one.
+    let address = server(|s| say(s, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".into())).await;
+    let test = std::env::current_exe().expect("this test");
+    let child = tokio::process::Command::new(test)
+        .args(["--exact", "child_without_proxy", "--nocapture"])
+        .env("HTTP_PROXY", "http://127.0.0.1:1")
+        .env("http_proxy", "http://127.0.0.1:1")
+        .env("ALL_PROXY", "http://127.0.0.1:1")
+        .env("TIDINGS_CHILD_OF", address.to_string())
+        .output();
+    let output = child.await.expect("the child ran");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("reached the server"), "{text}");
+}
+
+/// The child of the test above; by itself it has no server and nothing to prove.
+#[tokio::test]
+async fn child_without_proxy() {
+    let Ok(address) = std::env::var("TIDINGS_CHILD_OF") else { return };
+    let answer =
+        client().send(request(address.parse().expect("an address")), SECONDS).await.expect("answered");
+    assert_eq!(answer.status().as_u16(), 200);
+    println!("reached the server");
+}
+
+#[test]
+fn one_client_survives_two_runtimes() {
+    let server_runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let address =
+        server_runtime.block_on(server(|s| say(s, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".into())));
+    let client = client();
+    for _ in 0..2 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let answer = runtime.block_on(client.send(request(address), SECONDS)).expect("answered");
+        assert_eq!(answer.status().as_u16(), 200);
+    }
+}
+
+#[test]
+fn a_proxys_password_is_not_printed() {
+    let error = ReqwestTransport::with_proxy("http://user:s3cr3t@[bad").expect_err("no url");
+    assert!(!format!("{error} {error:?}").contains("s3cr3t"));
+}

@@ -1,0 +1,110 @@
+//! Every format version that was ever written stays readable.
+//!
+//! `tests/payloads/vN` holds what version N wrote. Files are added, never changed.
+
+use std::{fs, path::Path};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tidings::{
+    AnyMessage, Attachment, Chat, Email, Location, Media, Push, Sms, WhatsApp,
+    message::{Button, ListUnsubscribe, Payload, Priority, VendorOption, VendorTemplate, WhatsAppTemplate},
+};
+
+fn data() -> serde_json::Map<String, Value> {
+    match json!({"name": "Ada", "items": [1, 2]}) {
+        Value::Object(map) => map,
+        _ => unreachable!("an object"),
+    }
+}
+
+/// A message of each channel that uses every field.
+fn messages() -> Vec<(&'static str, AnyMessage)> {
+    let email = Email::builder()
+        .from("Shop <shop@example.org>")
+        .reply_to("help@example.org")
+        .to("Ada <ada@example.org>")
+        .cc("cc@example.org")
+        .bcc("bcc@example.org")
+        .subject("Grüße")
+        .text("text")
+        .html("<p>html</p>")
+        .attach(Attachment::new("invoice.pdf", "application/pdf", &b"%PDF\x00\xff"[..]).expect("valid"))
+        .attach(Attachment::inline("logo", "logo.png", "image/png", &b"PNG"[..]).expect("valid"))
+        .header("X-Campaign", "spring")
+        .priority(Priority::High)
+        .tag("receipt")
+        .metadata("order", "17")
+        .list_unsubscribe(ListUnsubscribe::one_click("https://example.org/u/1").expect("valid"))
+        .template(VendorTemplate::new("d-1", data()))
+        .merge("ada@example.org", data())
+        .option(VendorOption::new("sendgrid", "ip_pool", "blue").required());
+    let location = Location::new(47.07, 15.44).expect("valid").with_name("Inn").with_address("Main Street 1");
+    let photo = Media::image("https://example.org/a.png").expect("valid").with_caption("A room");
+    let sms = Sms::builder().from("Shop").to("+15005550006").body("Hello").media(photo.clone());
+    let template = WhatsAppTemplate::new("shipped", "en").with("1", "Ada");
+    let whatsapp =
+        WhatsApp::builder().from("+15005550001").to("+15005550006").template(template).reply_to("wamid.1");
+    let buttons = WhatsApp::builder().to("+15005550006").buttons("Well?", [("y", "Yes"), ("n", "No")]);
+    let push = Push::builder()
+        .token("token")
+        .title("Ready")
+        .body("Your table")
+        .image("https://example.org/a.png")
+        .data("table", "4")
+        .action("ok", "OK")
+        .badge(3)
+        .sound("bell")
+        .collapse_key("table")
+        .ttl(std::time::Duration::from_secs(60))
+        .priority(Priority::High);
+    let chat = Chat::builder()
+        .to("@news")
+        .markdown("*Storm*")
+        .media(photo)
+        .location(location)
+        .keyboard_row([
+            Button::link("More", "https://example.org").expect("valid"),
+            Button::answer("Seen", "seen"),
+        ])
+        .reply_to("7")
+        .thread("9");
+    vec![
+        ("email", email.build().expect("valid").into()),
+        ("sms", sms.build().expect("valid").into()),
+        ("whatsapp", whatsapp.build().expect("valid").into()),
+        ("whatsapp_buttons", buttons.build().expect("valid").into()),
+        ("push", push.build().expect("valid").into()),
+        ("chat", chat.build().expect("valid").into()),
+    ]
+}
+
+fn fixture(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/payloads/v1").join(format!("{name}.json"))
+}
+
+#[test]
+fn version_1_is_read_and_written_as_it_was() {
+    for (name, message) in messages() {
+        let kept = fs::read(fixture(name)).unwrap_or_else(|e| panic!("tests/payloads/v1/{name}.json: {e}"));
+        let mut payload = Payload::encode(&message).expect("plain data");
+        assert_eq!((payload.version, payload.codec.as_str()), (1, "json"));
+        let written: Value = serde_json::from_slice(&payload.bytes).expect("own output");
+        assert_eq!(
+            written,
+            serde_json::from_slice::<Value>(&kept).expect("a fixture"),
+            "{name} is written otherwise: that is a new version"
+        );
+        payload.bytes = Bytes::from(kept);
+        assert_eq!(payload.decode().expect(name), message, "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_message_is_a_typed_error() {
+    for text in ["", "{", "[]", "{\"channel\":\"pigeon\"}", "{\"channel\":\"sms\",\"to\":\"12\"}"] {
+        let mut payload = Payload::encode(&messages()[1].1).expect("plain data");
+        payload.bytes = Bytes::from_static(text.as_bytes());
+        assert_eq!(payload.decode().expect_err(text).kind(), tidings::ErrorKind::Storage);
+    }
+}

@@ -1,0 +1,283 @@
+//! SMTP against a real server, which `tests/run` starts.
+//!
+//! The server wants TLS and a login, refuses `refused@…` with 550 5.1.1 and
+//! `greylisted@…` with 450 4.7.1, and delivers everything else to one Maildir.
+#![cfg(feature = "smtp")]
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use mail_parser::{MessageParser, MimeHeaders, PartType};
+use tidings::{
+    Attachment, CallContext, Certainty, Email, Error, ErrorKind, Health, MessageId, Outgoing, Provider,
+    Receipt, Retry, TenantId, Timestamp, Vendor,
+    message::{Header, ListUnsubscribe, Priority},
+    providers::smtp::{Smtp, SmtpConfig, SmtpTls},
+};
+
+/// The server that the environment names.
+struct Server {
+    host: String,
+    starttls: u16,
+    tls: u16,
+    user: String,
+    password: String,
+    ca: String,
+    maildir: PathBuf,
+}
+
+impl Server {
+    /// `None`, saying so, if there is no server; with half of the variables set it panics.
+    fn find() -> Option<Self> {
+        let Ok(host) = std::env::var("TIDINGS_TEST_SMTP_HOST") else {
+            eprintln!("skipped: no SMTP server (TIDINGS_TEST_SMTP_HOST is unset); tests/run starts one");
+            return None;
+        };
+        let var = |name: &str| std::env::var(format!("TIDINGS_TEST_{name}")).expect(name);
+        Some(Self {
+            host,
+            starttls: var("SMTP_PORT").parse().expect("a port"),
+            tls: var("SMTPS_PORT").parse().expect("a port"),
+            user: var("SMTP_USER"),
+            password: var("SMTP_PASS"),
+            ca: var("SMTP_CA"),
+            maildir: var("SMTP_MAILDIR").into(),
+        })
+    }
+
+    fn config(&self) -> SmtpConfig {
+        let config = SmtpConfig::new(&*self.host).port(self.starttls).ca_file(&self.ca);
+        config.login(&*self.user, &*self.password).timeout(Duration::from_secs(20))
+    }
+
+    fn provider(&self) -> Smtp {
+        self.config().build().expect("valid")
+    }
+
+    /// The message whose `Message-ID` holds this id, once it has been delivered to `to`.
+    async fn delivered(&self, id: MessageId, to: &str) -> Vec<u8> {
+        let wanted = (format!("<{id}."), format!("X-Original-To: {to}"));
+        for _ in 0..200 {
+            if let Some(raw) = self.search(&wanted) {
+                return raw;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the message to {to} did not arrive within 10 s");
+    }
+
+    fn search(&self, (id, to): &(String, String)) -> Option<Vec<u8>> {
+        let files = std::fs::read_dir(self.maildir.join("new")).ok()?;
+        files.flatten().find_map(|file| {
+            let raw = std::fs::read(file.path()).ok()?;
+            let text = String::from_utf8_lossy(&raw);
+            (text.contains(id.as_str()) && text.contains(to.as_str())).then_some(raw)
+        })
+    }
+}
+
+fn new_id() -> MessageId {
+    MessageId::new(CallContext::default().clock().now())
+}
+
+async fn send(smtp: &Smtp, email: &Email, id: MessageId) -> Result<Receipt, Error> {
+    smtp.send(&CallContext::default(), Outgoing::new(email, id, &TenantId::DEFAULT, "key")).await
+}
+
+fn simple(to: &str) -> Email {
+    Email::builder().from("shop@tidings.test").to(to).subject("Hello").text("Hello").build().expect("valid")
+}
+
+#[tokio::test]
+async fn starttls_and_login_deliver() {
+    let Some(server) = Server::find() else { return };
+    let (smtp, id) = (server.provider(), new_id());
+    assert_eq!(smtp.check(&CallContext::default()).await.expect("good"), Health::Good);
+    let receipt = send(&smtp, &simple("starttls@x.test"), id).await.expect("sent");
+    let queued = receipt.outcomes[0].vendor_id().expect("Postfix says its queue id").to_owned();
+    let raw = server.delivered(id, "starttls@x.test").await;
+    let text = String::from_utf8_lossy(&raw);
+    assert!(text.contains(&queued) && text.contains("with ESMTPSA"), "TLS, login and queue id: {text}");
+}
+
+#[tokio::test]
+async fn tls_from_the_start_delivers() {
+    let Some(server) = Server::find() else { return };
+    let smtp = server.config().port(server.tls).tls(SmtpTls::Tls).build().expect("valid");
+    let id = new_id();
+    assert_eq!(send(&smtp, &simple("smtps@x.test"), id).await.expect("sent").accepted_count(), 1);
+    server.delivered(id, "smtps@x.test").await;
+}
+
+#[tokio::test]
+async fn a_url_is_enough() {
+    let Some(server) = Server::find() else { return };
+    let Server { host, user, password, ca, starttls, .. } = &server;
+    let url = format!("smtp://{user}:{password}@{host}:{starttls}?ca={ca}");
+    let smtp = SmtpConfig::from_url(&url).expect("valid").build().expect("valid");
+    let id = new_id();
+    assert_eq!(send(&smtp, &simple("url@x.test"), id).await.expect("sent").accepted_count(), 1);
+}
+
+#[tokio::test]
+async fn many_at_once_share_a_few_connections() {
+    let Some(server) = Server::find() else { return };
+    let smtp = Arc::new(server.config().max_connections(3).build().expect("valid"));
+    let sending = (0..30).map(|_| {
+        let smtp = Arc::clone(&smtp);
+        tokio::spawn(async move { send(&smtp, &simple("many@x.test"), new_id()).await })
+    });
+    for sent in sending.collect::<Vec<_>>() {
+        assert_eq!(sent.await.expect("no panic").expect("sent").accepted_count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_auth() {
+    let Some(server) = Server::find() else { return };
+    let smtp = server.config().login(&*server.user, "wrong").build().expect("valid");
+    let error = send(&smtp, &simple("nobody@x.test"), new_id()).await.expect_err("refused");
+    assert_eq!((error.kind(), error.certainty()), (ErrorKind::Auth, Certainty::NotSent), "{error}");
+    assert!(error.code().is_some_and(|code| code.starts_with("535")), "{error}");
+    assert_eq!(smtp.check(&CallContext::default()).await.expect_err("refused").kind(), ErrorKind::Auth);
+}
+
+#[tokio::test]
+async fn without_a_login_nothing_is_sent() {
+    let Some(server) = Server::find() else { return };
+    let config = SmtpConfig::new(&*server.host).port(server.starttls).ca_file(&server.ca);
+    let error = send(&config.build().expect("valid"), &simple("nobody@x.test"), new_id()).await;
+    let error = error.expect_err("refused");
+    assert_eq!(error.certainty(), Certainty::NotSent, "{error}");
+}
+
+#[tokio::test]
+async fn an_untrusted_certificate_says_how_to_trust_it() {
+    let Some(server) = Server::find() else { return };
+    for (port, tls) in [(server.starttls, SmtpTls::StartTls), (server.tls, SmtpTls::Tls)] {
+        let config = SmtpConfig::new(&*server.host).port(port).tls(tls).login("u", "p");
+        let smtp = config.build().expect("a machine with CA certificates");
+        let error = send(&smtp, &simple("nobody@x.test"), new_id()).await.expect_err("not trusted");
+        assert_eq!((error.kind(), error.certainty()), (ErrorKind::Config, Certainty::NotSent), "{error}");
+        assert!(error.message().contains("?ca=") && error.message().contains("SMTP_CA"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn refused_recipients_are_told_from_accepted_ones() {
+    let Some(server) = Server::find() else { return };
+    let (smtp, id) = (server.provider(), new_id());
+    let error = send(&smtp, &simple("refused@x.test"), new_id()).await.expect_err("refused");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::InvalidRecipient, Some("550 5.1.1")));
+    let mut email = simple("good@x.test");
+    email.bcc = ["refused@x.test", "blind@x.test"].map(|to| to.parse().expect("valid")).into();
+    let receipt = send(&smtp, &email, id).await.expect("two were accepted");
+    let accepted: Vec<_> = receipt.outcomes.iter().map(tidings::Outcome::is_accepted).collect();
+    assert_eq!(accepted, [true, false, true]);
+    assert_eq!(receipt.outcomes[1].error().and_then(Error::field), Some("bcc[0]"));
+    let raw = server.delivered(id, "blind@x.test").await;
+    assert!(MessageParser::new().parse(&raw).expect("mail").bcc().is_none());
+}
+
+#[tokio::test]
+async fn greylisting_passes() {
+    let Some(server) = Server::find() else { return };
+    let error = send(&server.provider(), &simple("greylisted@x.test"), new_id()).await.expect_err("later");
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::RateLimited, Retry::Backoff), "{error}");
+    assert!(error.is_passing());
+}
+
+fn rich() -> Email {
+    let mut email = Email::builder()
+        .from("Jürgen \"Größe\" <shop@tidings.test>")
+        .reply_to("Answers, please <answers@tidings.test>")
+        .to("Ada Lovelace <rich@x.test>")
+        .cc("日本 <cc@x.test>")
+        .bcc("bcc@x.test")
+        .subject(
+            "Grüße & 日本語: a subject that is long enough to be folded more than once, even twice, I think",
+        )
+        .text(".\nfirst line is a dot\n..two\n\nGrüße\n")
+        .html("<p>Grüße</p><img src=\"cid:logo\"><p>.</p>\r\n.\r\n")
+        .attach(Attachment::inline("logo", "logo.png", "image/png", vec![0, 255, 13, 10, 46]).expect("valid"))
+        .attach(
+            Attachment::new("Rechnung für März, \"final\".pdf", "application/pdf", bytes()).expect("valid"),
+        )
+        .attach(Attachment::new("data.csv", "text/csv; charset=utf-8", &b"a,b\n1,2\n"[..]).expect("valid"))
+        .header("X-Campaign", "spring 2026")
+        .priority(Priority::High)
+        .list_unsubscribe(ListUnsubscribe::one_click("https://tidings.test/u/abc").expect("valid"))
+        .build()
+        .expect("valid");
+    email.headers.push(Header::new("X-Campaign", "zweite Überschrift").expect("valid"));
+    email
+}
+
+fn bytes() -> Vec<u8> {
+    (0..10_000_u32).map(|n| n.to_le_bytes()[0]).collect()
+}
+
+#[tokio::test]
+async fn what_arrives_is_what_was_sent() {
+    let Some(server) = Server::find() else { return };
+    let (smtp, email, id) = (server.provider(), rich(), new_id());
+    assert_eq!(send(&smtp, &email, id).await.expect("sent").accepted_count(), 3);
+    let raw = server.delivered(id, "rich@x.test").await;
+    let mail = MessageParser::new().parse(&raw).expect("mail");
+
+    assert_eq!(mail.message_id(), Some(format!("{id}.0@tidings.test").as_str()));
+    assert_eq!(mail.subject(), Some(&*email.subject));
+    let one = |list: Option<&mail_parser::Address<'_>>| {
+        let first = list.and_then(|list| list.first()).expect("an address");
+        (first.name().map(str::to_owned), first.address().map(str::to_owned))
+    };
+    let expected = |m: &tidings::Mailbox| (m.name().map(str::to_owned), Some(m.address().to_string()));
+    assert_eq!(one(mail.from()), expected(email.from.as_ref().expect("set")));
+    assert_eq!(one(mail.reply_to()), expected(&email.reply_to[0]));
+    assert_eq!(one(mail.to()), expected(&email.to[0]));
+    assert_eq!(one(mail.cc()), expected(&email.cc[0]));
+    assert!(mail.bcc().is_none());
+    // Sent with CRLF, kept by the Maildir with LF.
+    assert_eq!(
+        mail.body_text(0).map(|text| text.replace("\r\n", "\n")),
+        email.text.as_deref().map(str::to_owned)
+    );
+    let html = mail.body_html(0).map(|html| html.replace("\r\n", "\n"));
+    assert_eq!(html, email.html.as_deref().map(|html| html.replace("\r\n", "\n")));
+
+    let files: Vec<_> = mail.attachments().collect();
+    assert_eq!(files.len(), 3);
+    for attachment in &email.attachments {
+        let name = Some(attachment.file.name.as_str());
+        let part = files.iter().find(|part| part.attachment_name() == name).expect("the file");
+        let content = match &part.body {
+            PartType::Text(text) => text.as_bytes(),
+            _ => part.contents(),
+        };
+        assert_eq!(content, &attachment.file.content[..], "{name:?}");
+        assert_eq!(part.content_id(), attachment.content_id.as_deref(), "{name:?}");
+    }
+    let text = String::from_utf8_lossy(&raw);
+    for line in [
+        "X-Priority: 1",
+        "Importance: high",
+        "List-Unsubscribe: <https://tidings.test/u/abc>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        "X-Campaign: spring 2026",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
+    assert_eq!(text.lines().filter(|line| line.starts_with("X-Campaign: ")).count(), 2);
+    assert!(mail.date().is_some_and(|date| date.to_timestamp() > Timestamp::default().as_secs()));
+}
+
+#[test]
+fn one_instance_serves_one_runtime_after_another() {
+    let Some(server) = Server::find() else { return };
+    let smtp = server.provider();
+    for _ in 0..2 {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let sent = runtime.block_on(send(&smtp, &simple("runtimes@x.test"), new_id()));
+        assert_eq!(sent.expect("sent").accepted_count(), 1);
+    }
+    drop(smtp);
+}
