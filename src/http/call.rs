@@ -22,8 +22,8 @@ pub async fn call(cx: &CallContext, request: HttpRequest) -> Result<HttpResponse
 /// Sends the request that `build` makes of the credential's value; after an
 /// answer of 401 once more with a renewed one.
 ///
-/// Vendors echo what they were sent: in answers that are no success the secret
-/// is blotted out before anyone reads it.
+/// Vendors echo what they were sent: in answers that are no success the secret,
+/// and what sensitive headers made of it, is blotted out before anyone reads it.
 ///
 /// # Errors
 /// Those of the credential's source, of `build` and of the transport.
@@ -33,25 +33,38 @@ pub async fn call_with(
     build: impl Fn(&SecretString) -> Result<HttpRequest>,
 ) -> Result<HttpResponse> {
     let secret = credential.value(cx).await?;
-    let answer = call(cx, build(&secret)?).await?;
+    let answer = call_blotting(cx, build(&secret)?, &secret).await?;
     if answer.status() != StatusCode::UNAUTHORIZED {
-        return Ok(blotted(answer, &secret));
+        return Ok(answer);
     }
     match credential.renewed(cx, &secret).await? {
-        Some(fresh) => Ok(blotted(call(cx, build(&fresh)?).await?, &fresh)),
-        None => Ok(blotted(answer, &secret)),
+        Some(fresh) => call_blotting(cx, build(&fresh)?, &fresh).await,
+        None => Ok(answer),
     }
 }
 
-fn blotted(mut answer: HttpResponse, secret: &SecretString) -> HttpResponse {
-    let secret = secret.expose_secret();
-    if answer.status().is_success() || secret.is_empty() {
+async fn call_blotting(
+    cx: &CallContext,
+    request: HttpRequest,
+    secret: &SecretString,
+) -> Result<HttpResponse> {
+    let sensitive = request.headers().values().filter(|value| value.is_sensitive());
+    let sensitive: Vec<HeaderValue> = sensitive.cloned().collect();
+    Ok(blotted(call(cx, request).await?, secret, &sensitive))
+}
+
+fn blotted(mut answer: HttpResponse, secret: &SecretString, sensitive: &[HeaderValue]) -> HttpResponse {
+    if answer.status().is_success() {
         return answer;
     }
-    let text = String::from_utf8_lossy(answer.body());
-    if text.contains(secret) {
-        let clean = text.replace(secret, "***");
-        *answer.body_mut() = Bytes::from(clean);
+    // The base64 of `Basic` hides the secret from a search, but from nobody else.
+    let made_of_it = sensitive.iter().filter_map(|value| value.to_str().ok()?.rsplit(' ').next());
+    for secret in std::iter::once(secret.expose_secret()).chain(made_of_it).filter(|s| !s.is_empty()) {
+        let text = String::from_utf8_lossy(answer.body());
+        if text.contains(secret) {
+            let clean = text.replace(secret, "***");
+            *answer.body_mut() = Bytes::from(clean);
+        }
     }
     answer
 }
@@ -65,4 +78,23 @@ pub fn secret_header(prefix: &str, secret: &SecretString) -> Result<HeaderValue>
         .map_err(|_| Error::config("the credential holds characters that an HTTP header cannot hold"))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &'static str) -> HttpResponse {
+        http::Response::builder().status(status).body(Bytes::from(body)).expect("valid")
+    }
+
+    #[test]
+    fn what_is_echoed_is_blotted_in_every_form() {
+        let basic = secret_header("Basic ", &"QUM6czNjcmV0".into()).expect("valid");
+        let echo = "authorization: Basic QUM6czNjcmV0, password s3cret";
+        let clean = blotted(answer(400, echo), &"s3cret".into(), std::slice::from_ref(&basic));
+        assert_eq!(clean.body(), "authorization: Basic ***, password ***");
+        let success = blotted(answer(200, echo), &"s3cret".into(), &[basic]);
+        assert_eq!(success.body(), echo);
+    }
 }

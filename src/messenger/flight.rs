@@ -4,7 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Waker},
 };
 
 use crate::{
@@ -128,7 +128,7 @@ impl Drop for Flight {
 /// (memory), else on the runtime, if there is one.
 fn finish(mut work: Pin<Box<dyn Future<Output = ()> + Send>>) {
     let mut cx = Context::from_waker(Waker::noop());
-    if let Poll::Pending = work.as_mut().poll(&mut cx) {
+    if work.as_mut().poll(&mut cx).is_pending() {
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(work)),
             Err(_) => tracing::warn!("a dropped send could not be noted: there is no runtime"),

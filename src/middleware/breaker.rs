@@ -102,11 +102,13 @@ fn verdict(answer: &Result<Receipt>) -> Verdict {
     }
 }
 
+type SharedState = Arc<Mutex<State>>;
+
 /// The layer: one breaker for each provider instance.
 #[derive(Clone, Default)]
 pub struct Breaker {
     policy: BreakerPolicy,
-    states: Arc<Mutex<HashMap<Arc<str>, Arc<Mutex<State>>>>>,
+    states: Arc<Mutex<HashMap<Arc<str>, SharedState>>>,
 }
 
 impl Breaker {
@@ -141,7 +143,7 @@ impl<M: Message> Layer<M> for Breaker {
 struct Guarded<M: Message> {
     inner: Arc<dyn Provider<M>>,
     policy: BreakerPolicy,
-    state: Arc<Mutex<State>>,
+    state: SharedState,
 }
 
 wraps_vendor!(Guarded);

@@ -5,11 +5,19 @@ mod echo;
 #[cfg(feature = "fcm")]
 pub mod fcm;
 #[cfg(any(feature = "sendgrid", feature = "twilio"))]
+#[cfg_attr(
+    not(all(feature = "sendgrid", feature = "twilio")),
+    allow(dead_code, reason = "each vendor uses its part")
+)]
 mod options;
 pub mod preview;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
 #[cfg(any(feature = "sendgrid", feature = "twilio"))]
+#[cfg_attr(
+    not(all(feature = "sendgrid", feature = "twilio")),
+    allow(dead_code, reason = "each vendor uses its part")
+)]
 mod settings;
 #[cfg(feature = "smtp")]
 pub mod smtp;

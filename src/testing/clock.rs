@@ -78,7 +78,8 @@ impl ManualClock {
     /// when nothing else happens.
     ///
     /// "Nothing else" is a guess: the next sleeper lets other tasks go first a
-    /// number of times. It holds on a current-thread runtime without real I/O.
+    /// number of times (64). It holds on a current-thread runtime without real
+    /// I/O and without work in other threads.
     #[must_use]
     pub fn auto_advance(self) -> Self {
         let first = {

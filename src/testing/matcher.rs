@@ -72,7 +72,7 @@ impl Matcher {
         self.contains("body", part, |sent| bodies(&sent.message))
     }
 
-    /// Recorded on behalf of this tenant.
+    /// Sent on behalf of this tenant.
     pub fn tenant(self, tenant: &str) -> Self {
         let tenants = |sent: &Recorded| vec![sent.tenant.as_str().to_owned()];
         self.one_of("tenant", format!("for tenant {tenant:?}"), tenant, |a, e| a == e, tenants)

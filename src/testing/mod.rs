@@ -10,14 +10,13 @@
 //! Nothing here is global: tests that run in parallel do not see each other.
 //!
 //! ```
-//! use tidings::{CallContext, Channel, MessageId, Outgoing, Provider, Sms, TenantId};
+//! use tidings::{Channel, Messenger, Sms};
 //! use tidings::testing::{Recorder, to};
-//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! let recorder = Recorder::new();
-//! let cx = CallContext::default();
-//! let sms = Sms::builder().to("+15005550006").body("Your table is ready.").build()?;
-//! let id = MessageId::new(cx.clock().now());
-//! recorder.send(&cx, Outgoing::new(&sms, id, &TenantId::DEFAULT, "key-1")).await?;
+//! let messenger = Messenger::builder().all_others(recorder.clone()).build()?;
+//! let sms = Sms::builder().from("Inn").to("+15005550006").body("Your table is ready.").build()?;
+//! messenger.send(sms).await?;
 //!
 //! recorder.assert_sent(to("+15005550006").channel(Channel::Sms).body_contains("ready"));
 //! recorder.assert_none_sent(to("+15005550007"));
@@ -63,3 +62,6 @@ fn no_options<M: Message>(message: &M, vendor: &str, name: &str) -> Result<()> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -190,8 +190,10 @@ impl fmt::Debug for FcmConfig {
 }
 
 /// A Google service account, as the JSON file that its console hands out.
+///
+/// Deserialized from that JSON, or from a text that holds it.
 #[derive(Clone, Deserialize)]
-#[serde(try_from = "AccountFile")]
+#[serde(try_from = "AccountText")]
 #[non_exhaustive]
 pub struct ServiceAccount {
     /// Its address, such as `pusher@my-app.iam.gserviceaccount.com`.
@@ -228,6 +230,25 @@ impl fmt::Debug for ServiceAccount {
             .field("project_id", &self.project_id)
             .field("token_uri", &self.token_uri)
             .finish_non_exhaustive()
+    }
+}
+
+/// The file's content as it stands, or as one text. Untagged, so that no error quotes what it read.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum AccountText {
+    File(AccountFile),
+    Json(String),
+}
+
+impl TryFrom<AccountText> for ServiceAccount {
+    type Error = Error;
+
+    fn try_from(text: AccountText) -> Result<Self> {
+        match text {
+            AccountText::File(file) => Self::try_from(file),
+            AccountText::Json(json) => Self::from_json(&json),
+        }
     }
 }
 

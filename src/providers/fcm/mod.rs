@@ -28,6 +28,7 @@
 //! | `priority` | `HIGH`, `NORMAL` | `apns-priority` 10, 5 | `Urgency` |
 //! | `actions` | none | none | `notification.actions` |
 //!
+//! - Without title, body and image Android shows nothing, and so neither sounds nor counts.
 //! - A push that shows, sounds and counts nothing is a background message on Apple devices:
 //!   `content-available`, and `apns-priority` 5, the only one that FCM allows there.
 //! - A collapse key that does not fit a header (`apns-collapse-id` takes 64 octets, `Topic` 32
@@ -84,6 +85,7 @@ use crate::{
 
 mod config;
 mod errors;
+mod limits;
 mod options;
 #[cfg(test)]
 mod tests;
@@ -105,9 +107,9 @@ const FEATURES: Features = Features::BADGE
     .and(Features::TOPIC)
     .and(Features::TTL);
 
-const CAPABILITIES: Capabilities = Capabilities::new(VENDOR, FEATURES).max_size(wire::MAX_PAYLOAD);
+const CAPABILITIES: Capabilities = Capabilities::new(VENDOR, FEATURES).max_size(limits::MAX_PAYLOAD);
 const WEB_CAPABILITIES: Capabilities =
-    Capabilities::new(VENDOR, FEATURES.and(Features::ACTIONS)).max_size(wire::MAX_PAYLOAD);
+    Capabilities::new(VENDOR, FEATURES.and(Features::ACTIONS)).max_size(limits::MAX_PAYLOAD);
 
 /// A provider of push messages over Firebase Cloud Messaging; made by [`FcmConfig::build`].
 #[derive(Clone)]
@@ -126,7 +128,7 @@ impl Fcm {
     async fn deliver(&self, cx: &CallContext, push: &Push) -> Result<Receipt> {
         let body = wire::body(push, self.web_actions, cx.clock().now())?;
         let answer = self.post(cx, body).await?;
-        wire::receipt(&answer, wire::device(push), cx.clock().now())
+        wire::receipt(&answer, limits::device(push), cx.clock().now())
     }
 }
 

@@ -326,6 +326,22 @@ async fn failures_name_the_instance_and_are_honest_about_what_was_sent() {
     }
 }
 
+#[test]
+fn no_answer_makes_it_panic() {
+    let whole = r#"{"error":{"message":"ä","status":"X","details":[{"@type":"x","fieldViolations":[{"field":"é"}]}]}}"#;
+    for body in
+        [whole, SENT, "null", "[[[[", r#"{"error":[]}"#, r#"{"error":{"details":null}}"#, r#"{"name":{}}"#]
+    {
+        for end in 0..body.len() {
+            for status in [200, 204, 400, 404, 429, 500, 599] {
+                let cut = Bytes::copy_from_slice(&body.as_bytes()[..end]);
+                let answer = http::Response::builder().status(status).body(cut).expect("an answer");
+                assert!(wire::receipt(&answer, None, Timestamp::default()).is_err());
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_check_sends_nothing() {
     let (script, cx) = world([answer(200, SENT), answer(403, "{}")]);
@@ -390,6 +406,16 @@ fn configs_are_read_strictly_and_shown_without_secrets() {
     let json = json!({"name": "fcm-eu", "service_account": account, "web_actions": true});
     let config: FcmConfig = serde_json::from_value(json).expect("whole");
     assert!(!format!("{config:?}").contains("U0VDUkVU"), "{config:?}");
+    let text: FcmConfig =
+        serde_json::from_value(json!({"service_account": ACCOUNT})).expect("a text is read too");
+    assert!(format!("{text:?}").contains("p@harbour"), "{text:?}");
+    for wrong in
+        [json!("SECRET"), json!({"private_key": 7}), json!(["SECRET"]), json!({"private_key": "SECRET"})]
+    {
+        let error =
+            serde_json::from_value::<FcmConfig>(json!({"service_account": wrong})).expect_err("no account");
+        assert!(!error.to_string().contains("SECRET"), "{error}");
+    }
     assert!(serde_json::from_value::<FcmConfig>(json!({"colour": "red"})).is_err());
     let nothing: FcmConfig = serde_json::from_value(json!({"project_id": "p"})).expect("readable");
     assert!(nothing.build().expect_err("no account").message().contains("service_account"));

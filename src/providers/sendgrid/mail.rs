@@ -1,23 +1,25 @@
-//! A mail as the JSON that SendGrid takes, made of what the message holds without copying it.
+//! A mail as SendGrid takes it, made of what the message holds without copying it.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
-use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::options::Wishes;
+use super::{
+    json::{
+        Address, Addresses, Arguments, Asm, File, Filling, Mail, MailSettings, Part, Personalization, Switch,
+        TOKEN, Texts, Tracking,
+    },
+    options::Wishes,
+};
 use crate::{
     address::Mailbox,
-    error::{Error, ErrorKind, Result},
-    message::{Attachment, Email, Priority},
+    error::{Certainty, Error, ErrorKind, Result},
+    message::{Email, Message, Priority},
     provider::Outgoing,
     providers::echo::{Echo, EchoKey},
 };
-
-/// The custom argument that holds our token.
-pub(super) const TOKEN: &str = "tidings";
 
 /// Names that SendGrid's events use themselves: metadata of these names would
 /// not come back ("Reserved Keys in Unique Arguments" of the events' page).
@@ -47,129 +49,11 @@ const EVENT_FIELDS: &[&str] = &[
     "useragent",
 ];
 
+/// Room for what stands around the texts of most mails.
+const FRAME: usize = 1_024;
+
 /// Headers that SendGrid writes itself, beyond those that no mail may set.
 const SENDGRID_HEADERS: &[&str] = &["x-sg-eid", "x-sg-id"];
-
-#[derive(Serialize)]
-struct Mail<'a> {
-    personalizations: Vec<Personalization<'a>>,
-    from: Address<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply_to: Option<Address<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply_to_list: Option<Addresses<'a>>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    subject: &'a str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    content: Vec<Part<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    attachments: Vec<File<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    template_id: Option<&'a str>,
-    #[serde(serialize_with = "as_map")]
-    headers: Vec<(&'a str, Cow<'a, str>)>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    categories: &'a [Arc<str>],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    send_at: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    batch_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    asm: Option<Asm<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ip_pool_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mail_settings: Option<MailSettings>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tracking_settings: Option<Tracking>,
-}
-
-#[derive(Serialize)]
-struct Personalization<'a> {
-    to: Addresses<'a>,
-    #[serde(skip_serializing_if = "Addresses::is_empty")]
-    cc: Addresses<'a>,
-    #[serde(skip_serializing_if = "Addresses::is_empty")]
-    bcc: Addresses<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dynamic_template_data: Option<Filling<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    substitutions: Option<Texts<'a>>,
-    #[serde(skip_serializing_if = "Arguments::is_empty")]
-    custom_args: Arguments<'a>,
-}
-
-#[derive(Serialize)]
-struct Address<'a> {
-    email: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Part<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    value: &'a str,
-}
-
-#[derive(Serialize)]
-struct File<'a> {
-    #[serde(serialize_with = "as_base64")]
-    content: &'a Bytes,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    filename: &'a str,
-    disposition: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_id: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Asm<'a> {
-    group_id: i64,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    groups_to_display: &'a [i64],
-}
-
-#[derive(Serialize)]
-struct Switch {
-    enable: bool,
-}
-
-#[derive(Serialize)]
-struct MailSettings {
-    sandbox_mode: Switch,
-}
-
-#[derive(Serialize)]
-struct Tracking {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    click_tracking: Option<Switch>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    open_tracking: Option<Switch>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subscription_tracking: Option<Switch>,
-}
-
-/// Mailboxes as a list of addresses.
-#[derive(Clone, Copy)]
-struct Addresses<'a>(&'a [Mailbox]);
-
-/// A template's data with one recipient's own laid over it.
-#[derive(Clone, Copy)]
-struct Filling<'a> {
-    common: Option<&'a Map<String, Value>>,
-    own: Option<&'a Map<String, Value>>,
-}
-
-/// The same as texts, for what is no dynamic template.
-struct Texts<'a>(Filling<'a>);
-
-struct Arguments<'a> {
-    metadata: &'a BTreeMap<Arc<str>, Arc<str>>,
-    token: Option<String>,
-}
 
 /// The body of the request.
 pub(super) fn body(item: &Outgoing<'_, Email>, wishes: &Wishes<'_>, echo: Option<&EchoKey>) -> Result<Bytes> {
@@ -193,9 +77,10 @@ pub(super) fn body(item: &Outgoing<'_, Email>, wishes: &Wishes<'_>, echo: Option
         mail_settings: wishes.sandbox.then_some(MailSettings { sandbox_mode: Switch { enable: true } }),
         tracking_settings: tracking(wishes),
     };
-    let json = serde_json::to_vec(&mail).map_err(|e| {
+    let mut json = Vec::with_capacity(email.size() + FRAME);
+    serde_json::to_writer(&mut json, &mail).map_err(|e| {
         Error::new(ErrorKind::Internal, "the mail cannot be written as JSON")
-            .with_certainty(crate::Certainty::NotSent)
+            .with_certainty(Certainty::NotSent)
             .with_source(e)
     })?;
     Ok(json.into())
@@ -209,7 +94,8 @@ fn check(email: &Email) -> Result<()> {
     if email.to.is_empty() {
         return unsupported("to", "SendGrid takes no mail without a recipient in `to`");
     }
-    if !email.merge.is_empty() && !(email.cc.is_empty() && email.bcc.is_empty()) {
+    let copies = !email.cc.is_empty() || !email.bcc.is_empty();
+    if copies && !email.merge.is_empty() {
         let field = if email.cc.is_empty() { "bcc" } else { "cc" };
         return unsupported(field, "with data per recipient each gets a mail of their own: use `to` alone");
     }
@@ -357,91 +243,4 @@ fn only(list: &[Mailbox]) -> Option<&Mailbox> {
         [one] => Some(one),
         _ => None,
     }
-}
-
-impl<'a> Address<'a> {
-    fn of(mailbox: &'a Mailbox) -> Self {
-        Self { email: mailbox.address().as_str(), name: mailbox.name() }
-    }
-}
-
-impl<'a> File<'a> {
-    fn of(attachment: &'a Attachment) -> Self {
-        Self {
-            content: &attachment.file.content,
-            kind: attachment.file.content_type.as_str(),
-            filename: attachment.file.name.as_str(),
-            disposition: if attachment.content_id.is_some() { "inline" } else { "attachment" },
-            content_id: attachment.content_id.as_deref(),
-        }
-    }
-}
-
-impl Addresses<'_> {
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl Serialize for Addresses<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(Address::of))
-    }
-}
-
-impl<'a> Filling<'a> {
-    fn pairs(self) -> impl Iterator<Item = (&'a String, &'a Value)> {
-        let common = self.common.into_iter().flatten();
-        let kept = common.filter(move |(name, _)| self.own.is_none_or(|own| !own.contains_key(*name)));
-        kept.chain(self.own.into_iter().flatten())
-    }
-
-    fn is_empty(self) -> bool {
-        self.pairs().next().is_none()
-    }
-
-    fn check_texts(self) -> Result<()> {
-        let plain = |value: &Value| matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_));
-        match self.pairs().find(|(_, value)| !plain(value)) {
-            Some((name, _)) => Err(Error::invalid(
-                format!("merge[{name:?}]"),
-                "without a dynamic template SendGrid takes texts, numbers and booleans",
-            )),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Serialize for Filling<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.pairs())
-    }
-}
-
-impl Serialize for Texts<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        serializer.collect_map(self.0.pairs().map(|(name, value)| (name, text(value))))
-    }
-}
-
-impl Arguments<'_> {
-    fn is_empty(&self) -> bool {
-        self.metadata.is_empty() && self.token.is_none()
-    }
-}
-
-impl Serialize for Arguments<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let metadata = self.metadata.iter().map(|(name, value)| (&**name, &**value));
-        serializer.collect_map(metadata.chain(self.token.iter().map(|token| (TOKEN, token.as_str()))))
-    }
-}
-
-fn as_map<S: Serializer>(pairs: &[(&str, Cow<'_, str>)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
-}
-
-fn as_base64<S: Serializer>(content: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&BASE64.encode(content))
 }

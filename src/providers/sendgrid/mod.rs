@@ -84,6 +84,7 @@ use crate::{
 
 mod config;
 mod errors;
+mod json;
 mod mail;
 mod options;
 mod webhook;

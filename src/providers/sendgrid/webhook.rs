@@ -7,7 +7,6 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::mail::TOKEN;
 use crate::{
     error::{Error, ErrorKind, Result},
     event::EventKind,
@@ -203,7 +202,7 @@ mod tests {
     use http::{HeaderMap, Method};
     use secrecy::SecretString;
 
-    use super::*;
+    use super::{super::json::TOKEN, *};
     use crate::id::{DeliveryId, MessageId};
 
     const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -365,5 +364,21 @@ mod tests {
             generation: 0,
         }));
         assert!(matches!(forged.correlation, Correlation::VendorId { .. }), "{forged:?}");
+    }
+
+    #[test]
+    fn no_input_panics() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let good = r#"[{"event":"open","email":"a@x.org","timestamp":1,"sg_event_id":"e","sg_message_id":"m.recvd-é.0"}]"#;
+        for _ in 0..5_000 {
+            let mut bytes = good.as_bytes().to_vec();
+            for _ in 0..random.usize(1..6) {
+                let at = random.usize(0..bytes.len());
+                bytes[at] = random.u8(..);
+            }
+            let mut call = request(&[], "");
+            call.body = bytes.into();
+            let _ = parse(None, &call);
+        }
     }
 }

@@ -40,7 +40,7 @@ pub(super) struct Server {
 
 enum Tls {
     Plain,
-    StartTls(TlsParameters),
+    Upgraded(TlsParameters),
     Wrapped(TlsParameters),
 }
 
@@ -52,7 +52,7 @@ impl Server {
         }
         let tls = match config.tls {
             SmtpTls::Plain => Tls::Plain,
-            SmtpTls::StartTls => Tls::StartTls(parameters(&host, config.ca.as_ref())?),
+            SmtpTls::StartTls => Tls::Upgraded(parameters(&host, config.ca.as_ref())?),
             SmtpTls::Tls => Tls::Wrapped(parameters(&host, config.ca.as_ref())?),
         };
         let hello = config.hello.as_deref().map_or(Ok(ClientId::default()), hello)?;
@@ -91,7 +91,7 @@ impl Server {
         cx: &CallContext,
         mut connection: AsyncSmtpConnection,
     ) -> Result<AsyncSmtpConnection> {
-        let Tls::StartTls(parameters) = &self.tls else { return Ok(connection) };
+        let Tls::Upgraded(parameters) = &self.tls else { return Ok(connection) };
         if !connection.can_starttls() {
             return Err(Error::config(
                 "the server does not offer STARTTLS: use smtps:// if it speaks TLS from the start, \
@@ -139,7 +139,7 @@ impl Server {
         }
         let parameters = if mail.utf8 { " SMTPUTF8 BODY=8BITMIME" } else { "" };
         // Addresses are parsed: no angle bracket, space or line break is in them.
-        let command = format_args!("MAIL FROM:<{}>{parameters}\r\n", mail.sender).to_string();
+        let command = format!("MAIL FROM:<{}>{parameters}\r\n", mail.sender);
         let answer = self.lettre(cx, Stage::Mail, connection.command(command)).await?;
         expect(Stage::Mail, &answer, &[250])
     }
@@ -151,7 +151,7 @@ impl Server {
         connection: &mut AsyncSmtpConnection,
         address: &str,
     ) -> Result<Result<()>> {
-        let command = format_args!("RCPT TO:<{address}>\r\n").to_string();
+        let command = format!("RCPT TO:<{address}>\r\n");
         match self.lettre(cx, Stage::Recipient, connection.command(command)).await {
             Ok(answer) => expect(Stage::Recipient, &answer, &[250, 251, 252]).map(Ok),
             Err(error) if error.code().is_some_and(|code| !code.starts_with("421")) => Ok(Err(error)),
@@ -221,7 +221,7 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tls = match self.tls {
             Tls::Plain => "none",
-            Tls::StartTls(_) => "starttls",
+            Tls::Upgraded(_) => "starttls",
             Tls::Wrapped(_) => "tls",
         };
         write!(f, "{}:{} (tls {tls})", self.host, self.port)

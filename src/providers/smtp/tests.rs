@@ -409,7 +409,7 @@ fn each_field_is(text: &str) -> Vec<Email> {
     value.value = text.into();
     let mut name = value.clone();
     (name.name, name.value) = (text.into(), "v".into());
-    all[3].headers = if text.len() % 2 == 0 { vec![value] } else { vec![value, name] };
+    all[3].headers = if text.len().is_multiple_of(2) { vec![value] } else { vec![value, name] };
     let name = crate::address::Mailbox::named(text, "a@x.org".parse().expect("valid"));
     if let Ok(mailbox) = name {
         all[4] = Email { from: Some(mailbox.clone()), reply_to: vec![mailbox.clone()], ..email() };

@@ -426,6 +426,22 @@ async fn failures_name_the_instance_and_never_the_token() {
     }
 }
 
+#[test]
+fn no_answer_makes_it_panic() {
+    let whole =
+        r#"{"ok":false,"error_code":400,"description":"Bad Request: ä","parameters":{"retry_after":1}}"#;
+    for body in [whole, SENT, "null", "[[[[", r#"{"ok":false,"error_code":99999}"#, r#"{"ok":1,"result":{}}"#]
+    {
+        for end in 0..body.len() {
+            for status in [200, 204, 400, 404, 429, 500, 599] {
+                let cut = Bytes::copy_from_slice(&body.as_bytes()[..end]);
+                let answer = http::Response::builder().status(status).body(cut).expect("an answer");
+                assert!(wire::receipt(&answer, crate::time::Timestamp::default()).is_err());
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_check_asks_who_the_bot_is() {
     let me = r#"{"ok":true,"result":{"id":1,"is_bot":true,"first_name":"b"}}"#;

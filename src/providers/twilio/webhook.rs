@@ -193,4 +193,20 @@ mod tests {
         let many = "MessageSid=S&From=%2B15005550006&To=1&NumMedia=4000000000";
         assert_eq!(parse(None, &request("https://x.org/in", many)).len(), 1);
     }
+
+    #[test]
+    fn no_input_panics() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let seed = b"MessageSid=SM1&MessageStatus=sent&From=%2B15005550006&NumMedia=3&MediaUrl0=x&?:/@[]%=&";
+        let token = SecretString::from("t");
+        for _ in 0..5_000 {
+            let mut pick =
+                |most| (0..random.usize(0..most)).map(|_| seed[random.usize(0..seed.len())]).collect();
+            let (url, body): (Vec<u8>, Vec<u8>) = (pick(40), pick(120));
+            let mut call = request(&String::from_utf8_lossy(&url), "");
+            call.body = body.into();
+            call.headers.insert("x-twilio-signature", "AAAA".parse().expect("valid"));
+            let _ = (parse(None, &call), super::super::signature::verify(&token, &call).is_ok());
+        }
+    }
 }

@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::{Harness, HttpAnswers, KEY, Rule, Trial, error_answer, rules::secrets};
 use crate::{
+    context::CallContext,
     error::{Certainty, Error, ErrorKind, Result, Retry},
     http::HttpRequest,
     message::Message,
@@ -297,7 +298,7 @@ async fn wire<M: Message, H: Harness<M>>(harness: &H, key: &str, attempt: u32) -
 pub async fn http_without_transport_is_config<M: Message, H: Harness<M>>(harness: &H) {
     let rule = Rule("Without an HTTP transport in the context the error is of kind `config`, not sent.");
     let mut trial = Trial::good(harness);
-    trial.cx = crate::CallContext::new(trial.cx.shared_clock());
+    trial.cx = CallContext::new(trial.cx.shared_clock());
     match trial.send(&harness.message()).await {
         Ok(_) => rule.broken("the message was sent all the same"),
         Err(error) => {

@@ -2,7 +2,7 @@
 
 /// Tests a provider against every rule of its contract, one named test a rule.
 ///
-/// ```ignore
+/// ```text
 /// tidings::provider_conformance! { mod acme; channel: Email; harness: AcmeHarness; http: json }
 /// ```
 ///
