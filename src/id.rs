@@ -33,36 +33,39 @@ impl MessageId {
         Self(uuid)
     }
 
+    /// Its text, made in one allocation.
+    pub(crate) fn to_shared(self) -> Arc<str> {
+        let mut buffer = uuid::Uuid::encode_buffer();
+        Arc::from(&*self.0.hyphenated().encode_lower(&mut buffer))
+    }
+
     /// The UUID.
     pub const fn as_uuid(&self) -> Uuid {
         self.0
     }
 }
 
-/// Ten bytes from the operating system, drawn 64 ids at a time: one system
+/// Ten bytes from the operating system, drawn for 64 ids at a time: one system
 /// call an id would be a tenth of what a whole send costs.
 fn random_tail() -> [u8; 10] {
+    const IDS: usize = 64;
     struct Pool {
-        bytes: [u8; 640],
+        bytes: [[u8; 10]; IDS],
         used: usize,
-        process: u32,
     }
     thread_local! {
-        static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; 640], used: 640, process: 0 }) };
+        static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [[0; 10]; IDS], used: IDS }) };
     }
     POOL.with_borrow_mut(|pool| {
-        // A fork must not repeat its parent's ids.
-        let process = std::process::id();
-        if pool.used == pool.bytes.len() || pool.process != process {
-            for chunk in pool.bytes.chunks_exact_mut(16) {
-                chunk.copy_from_slice(Uuid::new_v4().as_bytes());
+        if pool.used == IDS {
+            // A system without randomness still has a weaker source that never fails.
+            if getrandom::fill(pool.bytes.as_flattened_mut()).is_err() {
+                fastrand::fill(pool.bytes.as_flattened_mut());
             }
-            (pool.used, pool.process) = (0, process);
+            pool.used = 0;
         }
-        let mut tail = [0; 10];
-        tail.copy_from_slice(&pool.bytes[pool.used..pool.used + 10]);
-        pool.used += 10;
-        tail
+        pool.used += 1;
+        pool.bytes[pool.used - 1]
     })
 }
 

@@ -1,9 +1,66 @@
-//! Reach your customers from Rust.
+//! Reach your customers from Rust: email, SMS, WhatsApp, push and chat behind one [`Messenger`].
+//!
+//! A message is composed, admitted, recorded, delivered through a stack of layers to one vendor of
+//! several, and followed until its vendor has told what became of it. The unit of truth is the
+//! delivery: every recipient of every message is accepted, refused, or **unknown**, and what is
+//! unknown is never sent a second time behind your back.
+//!
+//! ```
+//! use tidings::{Email, Messenger, Status, providers::preview::Preview};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! // A preview shows messages and sends nothing; put a vendor in its place to send.
+//! let messenger = Messenger::builder().email(Preview::new()).build()?;
+//!
+//! let email = Email::builder()
+//!     .from("Corner Shop <shop@example.org>")
+//!     .to("Ada Lovelace <ada@example.org>")
+//!     .subject("Your order is on its way")
+//!     .text("It should reach you tomorrow.")
+//!     .build()?;
+//! let sent = messenger.send(email).key("order-17").category("receipt").await?;
+//!
+//! println!("{sent}");
+//! assert_eq!(messenger.statuses(sent.id).await?, [Status::Accepted]);
+//! for event in messenger.timeline(sent.id).await? {
+//!     println!("{} {}", event.at, event.kind);
+//! }
+//! # Ok::<(), tidings::Error>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where to go
+//!
+//! - [`Messenger`] sends; [`message`] holds what is said, [`address`] to whom.
+//! - [`providers`] are the vendors, [`route`] joins several of them, [`middleware`] stands around each.
+//! - [`Error`] says whether a vendor could have taken the message; the guide has a chapter on
+//!   [errors](guide::errors) and one on the [concepts](guide::concepts).
+//! - To extend: [write a provider](guide::provider), [write a layer](guide::layer), [bring your own HTTP](guide::http).
+//!
+//! # Features
+//!
+//! | feature | brings | channels |
+//! |---|---|---|
+//! | `smtp` | any SMTP server, over lettre and rustls | email |
+//! | `sendgrid` | SendGrid v3, with its event webhook | email |
+//! | `twilio` | Twilio, with status callbacks and answers | SMS, WhatsApp |
+//! | `fcm` | Firebase Cloud Messaging, HTTP v1 | push |
+//! | `telegram` | Telegram Bot API | chat |
+//! | `templates` (default) | handlebars templates with limits | all |
+//! | `http-client` | HTTP over reqwest and rustls; vendors that speak HTTP switch it on | |
+//! | `full` | all of the above | |
+//! | `testing` | recorder, scripted faults, manual clock, `provider_conformance!` | all |
+//! | `backoff` | only `From<backoff::ExponentialBackoff>` for [`RetryPolicy`](middleware::RetryPolicy) | |
+//!
+//! Features only add: none changes what another does. The crate `backoff` is unmaintained
+//! (RUSTSEC-2025-0012), which is why it is in neither `default` nor `full`.
 
 pub mod address;
 mod context;
 mod error;
 mod event;
+pub mod guide;
 pub mod http;
 mod id;
 pub mod message;
@@ -38,3 +95,9 @@ pub use provider::{
 };
 pub use secret::{Credential, CredentialSource, Issued};
 pub use time::{Clock, Monotonic, SystemClock, Timestamp};
+
+/// Compiles and runs the README's programs; they name vendors, so all their features must be on.
+#[cfg(all(doctest, feature = "smtp", feature = "twilio"))]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct ReadmeDoctests;

@@ -97,36 +97,6 @@ pub trait Provider<M: Message>: Vendor {
     }
 }
 
-#[async_trait]
-impl<V: Vendor + ?Sized> Vendor for Arc<V> {
-    fn name(&self) -> &str {
-        (**self).name()
-    }
-
-    async fn check(&self, cx: &CallContext) -> Result<Health> {
-        (**self).check(cx).await
-    }
-}
-
-#[async_trait]
-impl<M: Message, P: Provider<M> + ?Sized> Provider<M> for Arc<P> {
-    fn capabilities(&self) -> Capabilities {
-        (**self).capabilities()
-    }
-
-    async fn send(&self, cx: &CallContext, item: Outgoing<'_, M>) -> Result<Receipt> {
-        (**self).send(cx, item).await
-    }
-
-    async fn send_batch(&self, cx: &CallContext, items: &[Outgoing<'_, M>]) -> Vec<Result<Receipt>> {
-        (**self).send_batch(cx, items).await
-    }
-
-    fn as_route(&self) -> Option<&dyn Route<M>> {
-        (**self).as_route()
-    }
-}
-
 /// A provider made of providers.
 pub trait Route<M: Message>: Provider<M> {
     /// The same route with each of its providers replaced by what `wrap` makes of it.
@@ -399,6 +369,11 @@ pub struct Trail {
 }
 
 impl Trail {
+    /// A trail with room for as many events.
+    pub(crate) fn with_capacity(events: usize) -> Self {
+        Self { attempts: AtomicU32::new(0), events: Mutex::new(Vec::with_capacity(events)) }
+    }
+
     /// Adds an event.
     pub fn note(&self, event: Event) {
         self.lock().push(event);

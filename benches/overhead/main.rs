@@ -15,9 +15,20 @@ fn main() {
     if let Ok(kind) = std::env::var(sinks::VARIABLE) {
         return sinks::serve(&kind);
     }
-    let bars = [http::bench(), smtp::bench(), layers::bench(), render::bench()];
+    let filter: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let wanted = |name: &str| filter.is_empty() || filter.iter().any(|part| name.contains(part.as_str()));
+    let benches = BENCHES.iter().filter(|(name, _)| wanted(name));
+    let bars: Vec<(&str, f64)> = benches.map(|(name, bench)| (*name, bench())).collect();
     println!();
     for (name, value) in bars {
         println!("bar {name} {value:.3}");
     }
 }
+
+/// The figures, each with what measures it.
+const BENCHES: [(&str, fn() -> f64); 4] = [
+    ("overhead.http", http::bench),
+    ("overhead.smtp", smtp::bench),
+    ("overhead.layers_us", layers::bench),
+    ("overhead.render", render::bench),
+];

@@ -24,6 +24,12 @@ macro_rules! parsed_text {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// The text, shared and not copied.
+            #[allow(dead_code, reason = "not every parsed text is ever recorded")]
+            pub(crate) fn shared(&self) -> Arc<str> {
+                Arc::clone(&self.0)
+            }
         }
 
         impl fmt::Display for $name {

@@ -71,7 +71,7 @@ impl Channel {
 
 impl fmt::Display for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.as_str())
     }
 }
 
@@ -123,6 +123,18 @@ impl<'a> Recipient<'a> {
             Self::Email(address) => address.as_str(),
             Self::Phone(number) => number.as_str(),
             Self::Topic(topic) => topic.as_str(),
+        }
+    }
+
+    /// The address as text, shared where it can be.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        match self {
+            Self::Chat(chat) => chat.shared(),
+            Self::Condition(condition) => Arc::from(*condition),
+            Self::Device(token) => token.shared(),
+            Self::Email(address) => address.shared(),
+            Self::Phone(number) => number.shared(),
+            Self::Topic(topic) => topic.shared(),
         }
     }
 

@@ -41,6 +41,12 @@ impl<M: Message, P: Provider<M>> IntoProvider<M> for P {
     }
 }
 
+impl<M: Message> IntoProvider<M> for Arc<dyn Provider<M>> {
+    fn into_provider(self) -> Result<Arc<dyn Provider<M>>> {
+        Ok(self)
+    }
+}
+
 impl<M: Message, P: Provider<M>> IntoProvider<M> for Result<P> {
     fn into_provider(self) -> Result<Arc<dyn Provider<M>>> {
         self.map(|provider| Arc::new(provider) as Arc<dyn Provider<M>>)

@@ -26,7 +26,8 @@ use crate::{
 pub(super) struct Admitted<M: Message> {
     pub(super) id: MessageId,
     pub(super) at: Timestamp,
-    pub(super) message: M,
+    /// Boxed: a message is large, and futures that hold one by value are copied with it.
+    pub(super) message: Box<M>,
     pub(super) key: Arc<str>,
 }
 
@@ -34,7 +35,7 @@ pub(super) struct Admitted<M: Message> {
 pub(super) fn admit<M: Routed>(
     inner: &Inner,
     tenant: &TenantId,
-    mut message: M,
+    mut message: Box<M>,
     options: &Options,
 ) -> Result<Admitted<M>> {
     let at = inner.cx.clock().now();
@@ -43,36 +44,42 @@ pub(super) fn admit<M: Routed>(
     message.validate()?;
     message.complete()?;
     let id = MessageId::new(at);
-    let key = options.key.clone().unwrap_or_else(|| id.to_string().into());
+    let key = options.key.clone().unwrap_or_else(|| id.to_shared());
     Ok(Admitted { id, at, message, key })
 }
 
 /// Sends one message.
-pub(super) async fn dispatch<M: Routed>(messenger: Messenger, message: M, options: Options) -> Result<Sent> {
-    let Messenger { inner, tenant } = messenger;
-    let admitted = admit(&inner, &tenant, message, &options)?;
+pub(super) async fn dispatch<M: Routed>(
+    messenger: Messenger,
+    message: Box<M>,
+    options: Box<Options>,
+) -> Result<Sent> {
+    let Messenger { inner, tenant } = &messenger;
+    let admitted = admit(inner, tenant, message, &options)?;
     let span = tracing::info_span!("tidings.send", channel = M::CHANNEL.as_str(), message = %admitted.id, tenant = %tenant);
-    let sending = deliver(&inner, &tenant, admitted, &options);
     // An instrumented future costs more than the comparison.
-    if span.is_disabled() { sending.await } else { sending.instrument(span).await }
+    if span.is_disabled() {
+        return deliver(inner, tenant, &admitted, &options).await;
+    }
+    Box::pin(deliver(inner, tenant, &admitted, &options).instrument(span)).await
 }
 
 async fn deliver<M: Routed>(
     inner: &Inner,
     tenant: &TenantId,
-    admitted: Admitted<M>,
+    admitted: &Admitted<M>,
     options: &Options,
 ) -> Result<Sent> {
-    let provider = inner.channels.provider(&inner.stack, tenant, &admitted.message).await?;
-    some_vendor_admits(&provider, &admitted.message)?;
-    inner.store.record(vec![inner.record_of(tenant, &admitted, options)]).await?;
-    let mut flight = inner.flight(tenant, &admitted);
+    let provider = inner.channels.provider(&inner.stack, tenant, &*admitted.message).await?;
+    some_vendor_admits(&provider, &*admitted.message)?;
+    inner.store.record(vec![inner.record_of(tenant, admitted, options)]).await?;
+    let mut flight = inner.flight(tenant, admitted);
     let cx = inner.bounded();
-    let item = outgoing(&admitted, tenant, options).with_trail(flight.trail());
+    let item = outgoing(admitted, tenant, options).with_trail(flight.trail());
     let answer = judged(within(&cx, provider.send(&cx, item), &flight).await);
     let events = flight.land(&answer);
     let recorded = inner.note(tenant, events).await;
-    sent(&admitted, answer, recorded)
+    sent(admitted, answer, recorded)
 }
 
 fn outgoing<'a, M: Message>(
@@ -80,7 +87,7 @@ fn outgoing<'a, M: Message>(
     tenant: &'a TenantId,
     options: &Options,
 ) -> Outgoing<'a, M> {
-    Outgoing::new(&admitted.message, admitted.id, tenant, &admitted.key).with_on_unknown(options.on_unknown)
+    Outgoing::new(&*admitted.message, admitted.id, tenant, &admitted.key).with_on_unknown(options.on_unknown)
 }
 
 fn sent<M: Message>(admitted: &Admitted<M>, answer: Result<Vec<Outcome>>, recorded: bool) -> Result<Sent> {
@@ -124,14 +131,17 @@ impl Inner {
     ) -> (Record, Vec<Event>) {
         let message = &admitted.message;
         let recipients = (0..message.recipient_count()).filter_map(|index| message.recipient(index));
-        let recipients = recipients.map(|recipient| RecipientText(recipient.as_str().into())).collect();
+        let recipients = recipients.map(|recipient| RecipientText(recipient.shared())).collect();
         let mut record = Record::new(admitted.id, tenant.clone(), M::CHANNEL, admitted.at, recipients);
         record.key.clone_from(&options.key);
         record.category.clone_from(&options.category);
         record.tags.clone_from(&options.tags);
         record.metadata.clone_from(&options.metadata);
         record.external_ref.clone_from(&options.external_ref);
-        (record, vec![Event::new(admitted.id, EventKind::Started, admitted.at)])
+        // With room for what most deliveries add: one outcome each.
+        let mut events = Vec::with_capacity(1 + message.recipient_count());
+        events.push(Event::new(admitted.id, EventKind::Started, admitted.at));
+        (record, events)
     }
 
     /// Appends events; a failure is said, but turns nothing that was sent into an error.
@@ -228,9 +238,9 @@ async fn ready<M: Routed>(
     message: M,
     options: &Options,
 ) -> Result<(Arc<dyn Provider<M>>, Admitted<M>)> {
-    let admitted = admit(inner, tenant, message, options)?;
-    let provider = inner.channels.provider(&inner.stack, tenant, &admitted.message).await?;
-    some_vendor_admits(&provider, &admitted.message)?;
+    let admitted = admit(inner, tenant, Box::new(message), options)?;
+    let provider = inner.channels.provider(&inner.stack, tenant, &*admitted.message).await?;
+    some_vendor_admits(&provider, &*admitted.message)?;
     Ok((provider, admitted))
 }
 

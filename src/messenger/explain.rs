@@ -42,8 +42,8 @@ pub struct ProviderVerdict {
 
 pub(super) async fn explain<M: Routed>(messenger: &Messenger, message: M) -> Result<Explanation> {
     let Messenger { inner, tenant } = messenger;
-    let admitted = admit(inner, tenant, message, &Options::default())?;
-    let message = &admitted.message;
+    let admitted = admit(inner, tenant, Box::new(message), &Options::default())?;
+    let message = &*admitted.message;
     // The bare provider of a source: layers have nothing to say here.
     let provider = match M::slot(&inner.channels) {
         Some(Slot::Source(source)) => source.provider(tenant, message).await?,

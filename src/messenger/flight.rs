@@ -39,8 +39,9 @@ impl Flight {
         clock: Arc<dyn Clock>,
         tenant: TenantId,
     ) -> Self {
+        let trail = Trail::with_capacity(recipients);
         let recipients = u32::try_from(recipients).unwrap_or(u32::MAX);
-        Self { id, recipients, trail: Trail::default(), ground: Some(Ground { store, clock, tenant }) }
+        Self { id, recipients, trail, ground: Some(Ground { store, clock, tenant }) }
     }
 
     pub(super) fn trail(&self) -> &Trail {

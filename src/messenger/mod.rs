@@ -121,8 +121,8 @@ impl Messenger {
     /// Those of [`send`](Self::send) that come before any I/O.
     pub fn prepare(&self, message: impl Into<AnyMessage>) -> Result<Prepared> {
         on_any!(message.into(), message => {
-            let admitted = dispatch::admit(&self.inner, &self.tenant, message, &Options::default())?;
-            let message = AnyMessage::from(admitted.message);
+            let admitted = dispatch::admit(&self.inner, &self.tenant, Box::new(message), &Options::default())?;
+            let message = AnyMessage::from(*admitted.message);
             Ok(Prepared { id: admitted.id, payload: Payload::encode(&message)?, message })
         })
     }

@@ -54,7 +54,7 @@ impl IntoFuture for SendRequest {
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { messenger, message, options } = self;
-        on_any!(message, message => Box::pin(dispatch(messenger, message, options)))
+        on_any!(message, message => Box::pin(dispatch(messenger, Box::new(message), Box::new(options))))
     }
 }
 

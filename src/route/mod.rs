@@ -94,11 +94,17 @@ impl<M: Message> Spread<M> {
 
     /// Adds a provider, or a route; `weight` counts only where the order is by chance.
     #[must_use]
-    pub fn to_weighted(mut self, weight: u32, provider: impl Provider<M>) -> Self {
+    pub fn to_weighted(self, weight: u32, provider: impl Provider<M>) -> Self {
+        self.to_shared(weight, Arc::new(provider))
+    }
+
+    /// Adds a provider that others share.
+    #[must_use]
+    pub fn to_shared(mut self, weight: u32, provider: Arc<dyn Provider<M>>) -> Self {
         if let Order::Weights(weights) = &mut self.order {
             weights.push(weight);
         }
-        self.providers.push(Arc::new(provider));
+        self.providers.push(provider);
         self
     }
 

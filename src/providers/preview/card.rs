@@ -270,6 +270,12 @@ impl Card {
     }
 
     fn end(mut self) -> String {
+        // A text at the end has closed with a rule of its own.
+        if let Some(start) = self.0.trim_end().rfind('\n').map(|end| end + 1)
+            && self.0[start..].starts_with('├')
+        {
+            self.0.truncate(start);
+        }
         self.rule('└');
         self.0
     }

@@ -151,6 +151,13 @@ async fn every_channel_shows_what_it_has() {
 }
 
 #[tokio::test]
+async fn a_card_that_ends_in_a_text_closes_once() {
+    let card = shown(&Sms::builder().to("+15005550006").body("├ Ready.").build().unwrap()).await;
+    let rule = "─".repeat(71);
+    assert!(card.ends_with(&format!("├{rule}\n│ ├ Ready.\n└{rule}\n")), "{card}");
+}
+
+#[tokio::test]
 async fn hostile_content_cannot_reach_the_terminal() {
     let sms = Sms::builder().to("+15005550006").body("\u{1b}[2J\u{7}\u{9b}31m\u{202e}\0a\rb\u{7f}\tc");
     let card = shown(&sms.build().unwrap()).await;
