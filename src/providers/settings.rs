@@ -61,16 +61,19 @@ pub(crate) fn credential<'de, D: Deserializer<'de>>(deserializer: D) -> Result<C
 pub(crate) fn optional_credential<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Credential>, D::Error> {
-    let secret = Option::<Text>::deserialize(deserializer)?.map(text).transpose()?;
-    Ok(secret.map(Credential::from))
+    Ok(optional_text(deserializer)?.map(Credential::from))
+}
+
+/// A text that may be missing and is not to be quoted.
+pub(crate) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::<Text>::deserialize(deserializer)?.map(text).transpose()
 }
 
 /// A secret that may be missing.
 pub(crate) fn optional_secret<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<SecretString>, D::Error> {
-    let secret = Option::<Text>::deserialize(deserializer)?.map(text).transpose()?;
-    Ok(secret.map(SecretString::from))
+    Ok(optional_text(deserializer)?.map(SecretString::from))
 }
 
 /// A variable that is set and not empty.

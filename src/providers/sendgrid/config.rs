@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     providers::{
         echo::EchoKey,
-        settings::{checked_name, credential, optional_secret, read_as_table, variable},
+        settings::{checked_name, credential, optional_secret, optional_text, read_as_table, variable},
     },
     secret::Credential,
 };
@@ -41,7 +41,7 @@ pub struct SendGridConfig {
     #[serde(default = "default_base_url")]
     pub base_url: String,
     /// The verification key of the signed Event Webhook, as SendGrid shows it: base64 of a DER public key.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_text")]
     pub webhook_key: Option<String>,
     /// How old, or how far ahead, the signed time of a webhook may be, in seconds.
     #[serde(default = "default_tolerance")]

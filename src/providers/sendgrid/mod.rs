@@ -72,6 +72,7 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
+    address::shown_url,
     context::CallContext,
     error::Result,
     http::call_with,
@@ -128,7 +129,7 @@ impl fmt::Debug for SendGrid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendGrid")
             .field("name", &self.name)
-            .field("endpoint", &self.endpoints.send)
+            .field("endpoint", &shown_url(&self.endpoints.send.to_string()))
             .field("sandbox", &self.sandbox)
             .finish_non_exhaustive()
     }

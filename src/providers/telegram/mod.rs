@@ -66,6 +66,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 use crate::{
+    address::shown_url,
     context::CallContext,
     error::Result,
     http::{HttpResponse, call_with},
@@ -164,7 +165,7 @@ impl fmt::Debug for Telegram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Telegram")
             .field("name", &self.name)
-            .field("base_url", &self.base_url)
+            .field("base_url", &shown_url(&self.base_url))
             .field("token", &self.token)
             .finish_non_exhaustive()
     }

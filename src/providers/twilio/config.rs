@@ -5,7 +5,7 @@ use std::fmt;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{Twilio, wire::Endpoints};
+use super::{Twilio, callback::CallbackSecrets, wire::Endpoints};
 use crate::{
     address::{PhoneNumber, SmsSender, WebUrl, shown_url},
     error::{Error, Result},
@@ -220,6 +220,7 @@ impl TwilioConfig {
             from: self.from,
             whatsapp_from: self.whatsapp_from.map(|from| format!("whatsapp:{from}")),
             messaging_service: self.messaging_service,
+            callback_secrets: CallbackSecrets::of(self.status_callback.as_ref()),
             status_callback: self.status_callback,
         })
     }
