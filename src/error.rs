@@ -9,6 +9,8 @@ use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration}
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::MessageId;
+
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -160,6 +162,7 @@ struct Inner {
     kind: ErrorKind,
     certainty: Certainty,
     retry: Retry,
+    message_id: Option<MessageId>,
     provider: Option<Arc<str>>,
     code: Option<Box<str>>,
     field: Option<Cow<'static, str>>,
@@ -177,6 +180,7 @@ impl Error {
             kind,
             certainty,
             retry,
+            message_id: None,
             provider: None,
             code: None,
             field: None,
@@ -234,6 +238,11 @@ impl Error {
     /// The provider instance that failed, where one was asked.
     pub fn provider(&self) -> Option<&str> {
         self.0.provider.as_deref()
+    }
+
+    /// The message that failed, if it got as far as to have a record.
+    pub fn message_id(&self) -> Option<MessageId> {
+        self.0.message_id
     }
 
     /// The vendor's own code.
@@ -294,6 +303,13 @@ impl Error {
         self
     }
 
+    /// Names the message.
+    #[must_use]
+    pub fn with_message_id(mut self, id: MessageId) -> Self {
+        self.0.message_id = Some(id);
+        self
+    }
+
     /// Keeps the vendor's own code.
     #[must_use]
     pub fn with_code(mut self, code: impl Into<Box<str>>) -> Self {
@@ -347,7 +363,10 @@ impl fmt::Display for Error {
         for (name, value) in &inner.context {
             write!(f, "; {name}: {value}")?;
         }
-        Ok(())
+        match inner.message_id {
+            Some(id) => write!(f, "; message: {id}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -364,6 +383,9 @@ impl fmt::Debug for Error {
             if let Some(value) = value {
                 out.field(name, &value);
             }
+        }
+        if let Some(id) = &inner.message_id {
+            out.field("message_id", id);
         }
         out.field("message", &inner.message);
         if !inner.context.is_empty() {

@@ -25,7 +25,7 @@ const VENDORS_SEE: &[&str] = &[
     "error", "time", "id", "http", "context", "secret", "address", "message", "event", "provider", "webhook",
 ];
 
-/// What vendors share, in `providers` itself.
+/// What vendors share between them, so that none imports another.
 const SHARED: &[&str] = &["echo", "options", "settings"];
 
 fn level(room: &str) -> usize {

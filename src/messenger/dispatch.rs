@@ -93,7 +93,7 @@ fn outgoing<'a, M: Message>(
 fn sent<M: Message>(admitted: &Admitted<M>, answer: Result<Vec<Outcome>>, recorded: bool) -> Result<Sent> {
     match answer {
         Ok(outcomes) => Ok(Sent { id: admitted.id, channel: M::CHANNEL, outcomes, recorded }),
-        Err(error) => Err(error.with_context("message", admitted.id.to_string())),
+        Err(error) => Err(error.with_message_id(admitted.id)),
     }
 }
 
