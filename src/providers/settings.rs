@@ -12,16 +12,16 @@ use crate::{
     secret::Credential,
 };
 
-/// Implements `Deserialize` for a configuration that derives it with `#[serde(remote = "Self")]`.
+/// Implements `Deserialize` for a configuration by what derives it with `#[serde(remote = "…")]`.
 ///
 /// In the place of its table a secret may stand alone (`sendgrid = "SG.…"`),
 /// and serde's own error would quote it.
 macro_rules! read_as_table {
-    ($config:ident) => {
+    ($config:ident by $fields:ident) => {
         impl<'de> serde::Deserialize<'de> for $config {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let table = $crate::providers::settings::table(deserializer)?;
-                Self::deserialize(table).map_err(serde::de::Error::custom)
+                $fields::deserialize(table).map_err(serde::de::Error::custom)
             }
         }
     };

@@ -30,10 +30,21 @@ const PROJECT_VAR: &str = "FCM_PROJECT_ID";
 /// let fcm = FcmConfig::with_credential("my-project", "an access token from elsewhere").build()?;
 /// # Ok::<(), tidings::Error>(())
 /// ```
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields, remote = "Self")]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct FcmConfig {
+    name: Option<String>,
+    project_id: Option<String>,
+    service_account: Option<ServiceAccount>,
+    base_url: Option<String>,
+    web_actions: bool,
+    credential: Option<Credential>,
+}
+
+/// What a configuration file says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, remote = "FcmConfig")]
+struct Fields {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
@@ -48,7 +59,7 @@ pub struct FcmConfig {
     credential: Option<Credential>,
 }
 
-read_as_table!(FcmConfig);
+read_as_table!(FcmConfig by Fields);
 
 impl FcmConfig {
     /// Sends as this service account, to the apps of its project.

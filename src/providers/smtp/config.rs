@@ -352,7 +352,7 @@ struct Fields {
     timeout_secs: Option<u64>,
 }
 
-read_as_table!(Fields);
+read_as_table!(Fields by Fields);
 
 impl TryFrom<Fields> for SmtpConfig {
     type Error = Error;

@@ -25,10 +25,18 @@ const URL_VAR: &str = "TELEGRAM_BASE_URL";
 /// assert!(!format!("{telegram:?}").contains("bot-token"));
 /// # Ok::<(), tidings::Error>(())
 /// ```
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields, remote = "Self")]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct TelegramConfig {
+    name: Option<String>,
+    token: Credential,
+    base_url: Option<String>,
+}
+
+/// What a configuration file says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, remote = "TelegramConfig")]
+struct Fields {
     #[serde(default)]
     name: Option<String>,
     #[serde(deserialize_with = "credential")]
@@ -37,7 +45,7 @@ pub struct TelegramConfig {
     base_url: Option<String>,
 }
 
-read_as_table!(TelegramConfig);
+read_as_table!(TelegramConfig by Fields);
 
 impl TelegramConfig {
     /// Sends as the bot of this token, such as `123456:ABC-DEF`.

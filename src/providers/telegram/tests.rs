@@ -374,6 +374,7 @@ async fn failures_name_the_instance_and_never_the_token() {
     let table = [
         (HttpStep::ResetAfterSend, ErrorKind::Transport, Certainty::Unknown),
         (answer(403, &echo), ErrorKind::Permission, Certainty::NotSent),
+        (answer(200, &echo), ErrorKind::Permission, Certainty::NotSent),
         (
             answer(401, r#"{"ok":false,"error_code":401,"description":"Unauthorized"}"#),
             ErrorKind::Auth,
