@@ -1,6 +1,6 @@
 //! What the framework hands to everything that calls out: clock, HTTP, deadline.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -74,15 +74,16 @@ impl CallContext {
     /// [`ErrorKind::Timeout`], outcome unknown, if it did not end in time.
     pub async fn until<T>(&self, deadline: Monotonic, work: impl Future<Output = T>) -> Result<T> {
         let mut work = std::pin::pin!(work);
-        // A timer is only made for work that is not done at once.
-        if let std::task::Poll::Ready(done) = poll_once(work.as_mut()).await {
-            return Ok(done);
-        }
-        tokio::select! {
-            biased;
-            done = work => Ok(done),
-            () = self.clock.sleep_until(deadline) => Err(Error::new(ErrorKind::Timeout, "no answer in time")),
-        }
+        let mut timer = None;
+        poll_fn(|task| {
+            if let Poll::Ready(done) = work.as_mut().poll(task) {
+                return Poll::Ready(Ok(done));
+            }
+            // A timer is only made for work that is not done at once.
+            let timer = timer.get_or_insert_with(|| self.clock.sleep_until(deadline));
+            timer.as_mut().poll(task).map(|()| Err(Error::new(ErrorKind::Timeout, "no answer in time")))
+        })
+        .await
     }
 }
 
@@ -90,8 +91,4 @@ impl Default for CallContext {
     fn default() -> Self {
         Self::new(Arc::new(SystemClock))
     }
-}
-
-async fn poll_once<F: Future>(mut work: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
-    std::future::poll_fn(|cx| std::task::Poll::Ready(work.as_mut().poll(cx))).await
 }

@@ -356,7 +356,17 @@ impl Outgoing<'_, Email> {
     pub fn message_id(&self) -> String {
         let domain = self.message.from.as_ref().map_or("tidings.invalid", |from| from.address().domain());
         let domain = if domain.is_ascii() { domain } else { "tidings.invalid" };
-        format!("<{}.{}@{domain}>", self.id, self.generation)
+        let mut buffer = uuid::Uuid::encode_buffer();
+        let id = self.id.as_uuid().hyphenated().encode_lower(&mut buffer);
+        let mut text = String::with_capacity(id.len() + domain.len() + 8);
+        text.extend(["<", id, "."]);
+        match self.generation {
+            // By far the most, and formatting costs more than all the rest.
+            0 => text.push('0'),
+            generation => text.push_str(&generation.to_string()),
+        }
+        text.extend(["@", domain, ">"]);
+        text
     }
 
     /// The address of the recipient at `position`.

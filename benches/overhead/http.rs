@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
-use tidings::{Email, Messenger, providers::sendgrid::SendGridConfig};
+use tidings::{Defaults, Email, Messenger, providers::sendgrid::SendGridConfig};
 
 use crate::{
     measure::{per_item, ratio, runtime, side_by_side},
@@ -49,12 +49,12 @@ pub(crate) fn bench() -> f64 {
 
 fn messenger(base: &str) -> Messenger {
     let vendor = SendGridConfig::new("SG.0123456789").base_url(base).build();
-    Messenger::builder().email(vendor).build().expect("valid")
+    let defaults = Defaults::new().email("Shop <shop@example.org>");
+    Messenger::builder().email(vendor).defaults(defaults).build().expect("valid")
 }
 
 fn email(index: usize) -> Email {
     Email::builder()
-        .from("Shop <shop@example.org>")
         .to(format!("user{index}@example.org"))
         .subject(SUBJECT)
         .text(TEXT)

@@ -30,35 +30,33 @@ pub async fn call(cx: &CallContext, request: HttpRequest) -> Result<HttpResponse
 pub async fn call_with(
     cx: &CallContext,
     credential: &Credential,
-    build: impl Fn(&SecretString) -> Result<HttpRequest>,
+    build: impl Fn(&SecretString) -> Result<HttpRequest> + Send,
 ) -> Result<HttpResponse> {
     let secret = credential.value(cx).await?;
-    let answer = call_blotting(cx, build(&secret)?, &secret).await?;
-    if answer.status() != StatusCode::UNAUTHORIZED {
+    let answer = cx.http()?.send(build(&secret)?, cx.remaining()).await?;
+    if answer.status().is_success() {
         return Ok(answer);
     }
-    match credential.renewed(cx, &secret).await? {
-        Some(fresh) => call_blotting(cx, build(&fresh)?, &fresh).await,
-        None => Ok(answer),
-    }
+    // Apart and boxed: most calls succeed and should not carry this along.
+    Box::pin(async move {
+        if answer.status() == StatusCode::UNAUTHORIZED
+            && let Some(fresh) = credential.renewed(cx, &secret).await?
+        {
+            let answer = call(cx, build(&fresh)?).await?;
+            return Ok(blotted(answer, &fresh, &build(&fresh)?));
+        }
+        Ok(blotted(answer, &secret, &build(&secret)?))
+    })
+    .await
 }
 
-async fn call_blotting(
-    cx: &CallContext,
-    request: HttpRequest,
-    secret: &SecretString,
-) -> Result<HttpResponse> {
-    let sensitive = request.headers().values().filter(|value| value.is_sensitive());
-    let sensitive: Vec<HeaderValue> = sensitive.cloned().collect();
-    Ok(blotted(call(cx, request).await?, secret, &sensitive))
-}
-
-fn blotted(mut answer: HttpResponse, secret: &SecretString, sensitive: &[HeaderValue]) -> HttpResponse {
+fn blotted(mut answer: HttpResponse, secret: &SecretString, request: &HttpRequest) -> HttpResponse {
     if answer.status().is_success() {
         return answer;
     }
+    let sensitive = request.headers().values().filter(|value| value.is_sensitive());
     // The base64 of `Basic` hides the secret from a search, but from nobody else.
-    let made_of_it = sensitive.iter().filter_map(|value| value.to_str().ok()?.rsplit(' ').next());
+    let made_of_it = sensitive.filter_map(|value| value.to_str().ok()?.rsplit(' ').next());
     for secret in std::iter::once(secret.expose_secret()).chain(made_of_it).filter(|s| !s.is_empty()) {
         let text = String::from_utf8_lossy(answer.body());
         if text.contains(secret) {
@@ -92,9 +90,11 @@ mod tests {
     fn what_is_echoed_is_blotted_in_every_form() {
         let basic = secret_header("Basic ", &"QUM6czNjcmV0".into()).expect("valid");
         let echo = "authorization: Basic QUM6czNjcmV0, password s3cret";
-        let clean = blotted(answer(400, echo), &"s3cret".into(), std::slice::from_ref(&basic));
+        let request =
+            http::Request::get("/").header("authorization", basic).body(Bytes::new()).expect("valid");
+        let clean = blotted(answer(400, echo), &"s3cret".into(), &request);
         assert_eq!(clean.body(), "authorization: Basic ***, password ***");
-        let success = blotted(answer(200, echo), &"s3cret".into(), &[basic]);
+        let success = blotted(answer(200, echo), &"s3cret".into(), &request);
         assert_eq!(success.body(), echo);
     }
 }

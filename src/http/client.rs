@@ -1,9 +1,17 @@
 //! The transport over reqwest.
 
-use std::{error::Error as _, fmt, sync::OnceLock, time::Duration};
+use std::{
+    error::Error as _,
+    fmt,
+    pin::Pin,
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use http::Uri;
+use url::Url;
 
 use super::{HttpRequest, HttpResponse, HttpTransport, MAX_BODY, Truncated};
 use crate::error::{Certainty, Error, ErrorKind, Result};
@@ -12,13 +20,20 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// For calls without a deadline: reqwest itself would wait for ever.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// As many URLs are kept parsed; those of one vendor are few.
+const URLS: usize = 32;
+
 /// The built-in [`HttpTransport`], over reqwest and rustls.
 ///
 /// No redirects, no ambient proxy, no cookies; 10 s to connect, and at most
 /// 60 s for a call without a deadline.
 #[derive(Clone)]
-pub struct ReqwestTransport {
-    client: reqwest::Client,
+pub struct ReqwestTransport(Arc<Inner>);
+
+struct Inner {
+    client: OnceLock<Result<reqwest::Client>>,
+    /// Parsed once: parsing a URL costs more than all else that is done here.
+    urls: RwLock<Vec<(Uri, Url)>>,
 }
 
 impl ReqwestTransport {
@@ -28,7 +43,14 @@ impl ReqwestTransport {
     /// [`ErrorKind::Config`] if TLS cannot be set up, most often because the
     /// machine has no root certificates.
     pub fn new() -> Result<Self> {
-        Self::build(plain())
+        let lazy = Self::lazy();
+        lazy.client().map(|_| lazy.clone())
+    }
+
+    /// A client that is made at its first use: an application without HTTP
+    /// vendors should not pay for reading root certificates.
+    pub(crate) fn lazy() -> Self {
+        Self(Arc::new(Inner { client: OnceLock::new(), urls: RwLock::default() }))
     }
 
     /// The same through the proxy at `url`.
@@ -39,38 +61,53 @@ impl ReqwestTransport {
         // The URL may hold a password, and reqwest's error prints it.
         let proxy = reqwest::Proxy::all(url)
             .map_err(|_| Error::config("the proxy's URL cannot be read; expected http://host:port"))?;
-        Self::build(plain().proxy(proxy))
+        let lazy = Self::lazy();
+        lazy.0.client.get_or_init(|| built(plain().proxy(proxy))).clone().map(|_| lazy)
     }
 
-    fn build(builder: reqwest::ClientBuilder) -> Result<Self> {
-        let client = builder.build().map_err(|e| {
-            let why = "the HTTPS client cannot be built; are root certificates (ca-certificates) installed?";
-            Error::config(why).with_source(e.without_url())
-        })?;
-        Ok(Self { client })
+    fn client(&self) -> Result<&reqwest::Client> {
+        self.0.client.get_or_init(|| built(plain())).as_ref().map_err(Clone::clone)
+    }
+
+    fn converted(&self, request: HttpRequest, timeout: Duration) -> Result<reqwest::Request> {
+        let (parts, body) = request.into_parts();
+        let mut request = reqwest::Request::new(parts.method, self.url(parts.uri)?);
+        *request.headers_mut() = parts.headers;
+        *request.body_mut() = Some(body.into());
+        *request.timeout_mut() = Some(timeout);
+        Ok(request)
+    }
+
+    fn url(&self, uri: Uri) -> Result<Url> {
+        let same = |known: &Uri| known.path_and_query() == uri.path_and_query() && *known == uri;
+        let urls = self.0.urls.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, url)) = urls.iter().find(|(known, _)| same(known)) {
+            return Ok(url.clone());
+        }
+        drop(urls);
+        let url =
+            Url::parse(&uri.to_string()).map_err(|_| Error::config("the request's URL cannot be used"))?;
+        let mut urls = self.0.urls.write().unwrap_or_else(PoisonError::into_inner);
+        if urls.len() >= URLS {
+            urls.clear();
+        }
+        urls.push((uri, url.clone()));
+        Ok(url)
     }
 }
 
+// The URLs may hold tokens.
 impl fmt::Debug for ReqwestTransport {
-    /// Not reqwest's own, which shows the proxy's URL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ReqwestTransport")
     }
 }
 
-/// A client that is made at its first use: an application without HTTP vendors
-/// should not pay for reading root certificates.
-#[derive(Debug, Default)]
-pub(crate) struct LazyTransport(OnceLock<Result<ReqwestTransport>>);
-
-#[async_trait]
-impl HttpTransport for LazyTransport {
-    async fn send(&self, request: HttpRequest, timeout: Option<Duration>) -> Result<HttpResponse> {
-        match self.0.get_or_init(ReqwestTransport::new) {
-            Ok(client) => client.send(request, timeout).await,
-            Err(error) => Err(error.clone()),
-        }
-    }
+fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
+    builder.build().map_err(|e| {
+        let why = "the HTTPS client cannot be built; are root certificates (ca-certificates) installed?";
+        Error::config(why).with_source(e.without_url())
+    })
 }
 
 fn plain() -> reqwest::ClientBuilder {
@@ -83,22 +120,39 @@ fn plain() -> reqwest::ClientBuilder {
         .user_agent(concat!("tidings/", env!("CARGO_PKG_VERSION")))
 }
 
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<HttpResponse>> + Send + 'a>>;
+
 #[async_trait]
 impl HttpTransport for ReqwestTransport {
-    async fn send(&self, request: HttpRequest, timeout: Option<Duration>) -> Result<HttpResponse> {
-        let mut request = reqwest::Request::try_from(request)
-            .map_err(|e| Error::config("the request's URL cannot be used").with_source(e.without_url()))?;
-        *request.timeout_mut() = Some(timeout.unwrap_or(LONGEST).min(LONGEST));
-        let mut response = self.client.execute(request).await.map_err(failed)?;
-        let (body, whole) = read(&mut response).await?;
-        let mut answer = http::Response::new(body);
-        *answer.status_mut() = response.status();
-        *answer.headers_mut() = std::mem::take(response.headers_mut());
-        if !whole {
-            answer.extensions_mut().insert(Truncated);
+    // Written out, so that the request is converted before the future is made
+    // and need not be kept in it.
+    fn send<'life0, 'async_trait>(
+        &'life0 self,
+        request: HttpRequest,
+        timeout: Option<Duration>,
+    ) -> Answer<'async_trait>
+    where
+        'life0: 'async_trait,
+        Self: 'async_trait,
+    {
+        let timeout = timeout.unwrap_or(LONGEST).min(LONGEST);
+        let ready = self.client().and_then(|client| Ok((client, self.converted(request, timeout)?)));
+        match ready.map(|(client, request)| client.execute(request)) {
+            Ok(sending) => Box::pin(async move { answer(sending.await.map_err(failed)?).await }),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
         }
-        Ok(answer)
     }
+}
+
+async fn answer(mut response: reqwest::Response) -> Result<HttpResponse> {
+    let (body, whole) = read(&mut response).await?;
+    let mut answer = http::Response::new(body);
+    *answer.status_mut() = response.status();
+    *answer.headers_mut() = std::mem::take(response.headers_mut());
+    if !whole {
+        answer.extensions_mut().insert(Truncated);
+    }
+    Ok(answer)
 }
 
 /// The body up to [`MAX_BODY`], and whether that was all of it.

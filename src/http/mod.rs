@@ -18,8 +18,6 @@ mod client;
 
 pub use call::{call, call_with, secret_header};
 #[cfg(feature = "http-client")]
-pub(crate) use client::LazyTransport;
-#[cfg(feature = "http-client")]
 pub use client::ReqwestTransport;
 
 /// A request, complete and ready to be sent.

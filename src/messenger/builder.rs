@@ -361,7 +361,7 @@ fn layered<M: Routed>(stack: &Stack, slot: Option<Slot<M>>) -> Option<Slot<M>> {
 
 fn context(clock: Arc<dyn Clock>, http: Option<Arc<dyn HttpTransport>>) -> CallContext {
     #[cfg(feature = "http-client")]
-    let http = http.or_else(|| Some(Arc::new(crate::http::LazyTransport::default())));
+    let http = http.or_else(|| Some(Arc::new(crate::http::ReqwestTransport::lazy())));
     let cx = CallContext::new(clock);
     match http {
         Some(http) => cx.with_http(http),

@@ -179,6 +179,11 @@ impl Stack {
         self.per_send.iter().rev().fold(routed, |inner, layer| M::layered(&**layer, inner))
     }
 
+    /// True if there are layers that this crate did not write.
+    pub(super) fn has_layers_of_others(&self) -> bool {
+        !self.per_send.is_empty() || !self.per_attempt.is_empty()
+    }
+
     /// From the vendor outwards.
     fn around_vendor<M: Routed>(&self, vendor: Arc<dyn Provider<M>>) -> Arc<dyn Provider<M>> {
         // Next to the vendor: nothing that it cannot do ever reaches it.

@@ -76,7 +76,7 @@ async fn deliver<M: Routed>(
     let mut flight = inner.flight(tenant, admitted);
     let cx = inner.bounded();
     let item = outgoing(admitted, tenant, options).with_trail(flight.trail());
-    let answer = judged(within(&cx, provider.send(&cx, item), &flight).await);
+    let answer = judged(inner.within(&cx, provider.send(&cx, item), &flight).await);
     let events = flight.land(&answer);
     let recorded = inner.note(tenant, events).await;
     sent(admitted, answer, recorded)
@@ -97,22 +97,26 @@ fn sent<M: Message>(admitted: &Admitted<M>, answer: Result<Vec<Outcome>>, record
     }
 }
 
-/// The answer, or a time-out whose certainty is what the attempts tell.
-async fn within(
-    cx: &CallContext,
-    work: impl Future<Output = Result<Receipt>>,
-    flight: &Flight,
-) -> Result<Receipt> {
-    let Some(deadline) = cx.deadline() else { return work.await };
-    match cx.until(deadline, work).await {
-        Ok(answer) => answer,
-        Err(late) => {
-            Err(late.with_certainty(flight.certainty()).with_context("limit", "the total time of the send"))
+impl Inner {
+    /// The answer, or a time-out whose certainty is what the attempts tell.
+    async fn within(
+        &self,
+        cx: &CallContext,
+        work: impl Future<Output = Result<Receipt>>,
+        flight: &Flight,
+    ) -> Result<Receipt> {
+        // Our own layers keep the deadline themselves; only others' could outlast it.
+        let Some(deadline) = cx.deadline().filter(|_| self.stack.has_layers_of_others()) else {
+            return work.await;
+        };
+        match cx.until(deadline, work).await {
+            Ok(answer) => answer,
+            Err(late) => Err(late
+                .with_certainty(flight.certainty())
+                .with_context("limit", "the total time of the send")),
         }
     }
-}
 
-impl Inner {
     fn flight<M: Message>(&self, tenant: &TenantId, admitted: &Admitted<M>) -> Flight {
         let recipients = admitted.message.recipient_count();
         Flight::new(admitted.id, recipients, Arc::clone(&self.store), self.cx.shared_clock(), tenant.clone())

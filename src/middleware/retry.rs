@@ -182,6 +182,31 @@ impl<M: Message> Retrying<M> {
         }
     }
 
+    /// The attempts after the first.
+    async fn after_first(
+        &self,
+        cx: &CallContext,
+        item: Outgoing<'_, M>,
+        began: Monotonic,
+        first: Result<Receipt>,
+    ) -> Result<Receipt> {
+        let again = |error: &Error| self.again(error, item.on_unknown(), cx.clock().monotonic().since(began));
+        let mut progress = Progress::new(item.message().recipient_count());
+        progress.absorb(first, again);
+        let mut bounds = self.policy.bounds();
+        let mut attempt = 1;
+        while !progress.is_done() && self.pause(cx, began, bounds.next(), progress.failures()).await {
+            attempt += 1;
+            let next = item.next_attempt(attempt);
+            let answer = match progress.cut(&item) {
+                Some((message, indices)) => self.inner.send(cx, next.cut(&message, &indices)).await,
+                None => self.inner.send(cx, next).await,
+            };
+            progress.absorb(answer, again);
+        }
+        progress.finish()
+    }
+
     /// Waits before the next attempt; false if there is none.
     async fn pause<'e>(
         &self,
@@ -216,21 +241,8 @@ impl<M: Message> Provider<M> for Retrying<M> {
         if first.as_ref().is_ok_and(|receipt| receipt.accepted_count() == receipt.outcomes.len()) {
             return first;
         }
-        let again = |error: &Error| self.again(error, item.on_unknown(), cx.clock().monotonic().since(began));
-        let mut progress = Progress::new(item.message().recipient_count());
-        progress.absorb(first, again);
-        let mut bounds = self.policy.bounds();
-        let mut attempt = 1;
-        while !progress.is_done() && self.pause(cx, began, bounds.next(), progress.failures()).await {
-            attempt += 1;
-            let next = item.next_attempt(attempt);
-            let answer = match progress.cut(&item) {
-                Some((message, indices)) => self.inner.send(cx, next.cut(&message, &indices)).await,
-                None => self.inner.send(cx, next).await,
-            };
-            progress.absorb(answer, again);
-        }
-        progress.finish()
+        // Apart and boxed: most sends succeed at once and should not carry this along.
+        Box::pin(self.after_first(cx, item, began, first)).await
     }
 
     async fn send_batch(&self, cx: &CallContext, items: &[Outgoing<'_, M>]) -> Vec<Result<Receipt>> {

@@ -10,6 +10,7 @@ use crate::{
     error::{Error, Result},
     message::Message,
     provider::{Capabilities, Outgoing, Provider, Receipt, Route},
+    time::Monotonic,
 };
 
 /// Ends an attempt after a time, with outcome unknown.
@@ -45,8 +46,15 @@ struct Timed<M: Message> {
 wraps_vendor!(Timed);
 
 impl<M: Message> Timed<M> {
+    /// The context that ends with the attempt, or with the send if that is sooner.
+    fn bounded(&self, cx: &CallContext) -> (CallContext, Monotonic) {
+        let deadline = cx.clock().monotonic() + self.limit;
+        let deadline = cx.deadline().map_or(deadline, |total| total.min(deadline));
+        (cx.clone().with_deadline(deadline), deadline)
+    }
+
     fn timed_out(&self, error: Error) -> Error {
-        error.with_provider(self.inner.name()).with_context("limit", format!("{:?}", self.limit))
+        error.with_provider(self.inner.name()).with_context("limit", format!("{:?} an attempt", self.limit))
     }
 }
 
@@ -58,8 +66,7 @@ impl<M: Message> Provider<M> for Timed<M> {
     }
 
     async fn send(&self, cx: &CallContext, item: Outgoing<'_, M>) -> Result<Receipt> {
-        let deadline = cx.clock().monotonic() + self.limit;
-        let bounded = cx.clone().with_deadline(deadline);
+        let (bounded, deadline) = self.bounded(cx);
         match bounded.until(deadline, self.inner.send(&bounded, item)).await {
             Ok(answer) => answer,
             Err(error) => Err(self.timed_out(error)),
@@ -67,8 +74,7 @@ impl<M: Message> Provider<M> for Timed<M> {
     }
 
     async fn send_batch(&self, cx: &CallContext, items: &[Outgoing<'_, M>]) -> Vec<Result<Receipt>> {
-        let deadline = cx.clock().monotonic() + self.limit;
-        let bounded = cx.clone().with_deadline(deadline);
+        let (bounded, deadline) = self.bounded(cx);
         match bounded.until(deadline, self.inner.send_batch(&bounded, items)).await {
             Ok(answers) => answers,
             Err(error) => {

@@ -1,7 +1,7 @@
 //! The store in memory: a ring of the newest messages.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::VecDeque,
     mem::size_of,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -31,9 +31,8 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Ring {
-    /// Ids sort by time, so the first is the oldest.
-    slots: BTreeMap<MessageId, Slot>,
-    vendor_ids: HashMap<(std::sync::Arc<str>, std::sync::Arc<str>), MessageId>,
+    /// In the order of ids, which is that of time: the first is the oldest.
+    slots: VecDeque<Slot>,
     octets: usize,
 }
 
@@ -80,23 +79,36 @@ impl MemoryStore {
 impl Ring {
     fn insert(&mut self, record: Record, events: Vec<Event>) {
         let octets = weight_of(&record) + events.iter().map(weight_of_event).sum::<usize>();
-        let id = record.id;
+        let slot = Slot { record, events, octets };
         self.octets += octets;
-        if let Some(old) = self.slots.insert(id, Slot { record, events, octets }) {
-            self.octets -= old.octets;
+        match self.slots.back() {
+            // Concurrent sends may come in a little late.
+            Some(last) if last.record.id >= slot.record.id => self.insert_late(slot),
+            _ => self.slots.push_back(slot),
         }
     }
 
-    fn append(&mut self, tenant: &TenantId, event: Event) {
-        let Some(slot) = self.slots.get_mut(&event.message).filter(|slot| slot.record.tenant == *tenant)
-        else {
-            return;
-        };
-        if slot.events.iter().any(|known| known.id() == event.id()) {
-            return;
+    fn insert_late(&mut self, slot: Slot) {
+        match self.position(slot.record.id) {
+            Ok(known) => self.octets -= std::mem::replace(&mut self.slots[known], slot).octets,
+            Err(place) => self.slots.insert(place, slot),
         }
-        if let (Some(provider), Some(vendor_id)) = (&event.provider, &event.vendor_id) {
-            self.vendor_ids.insert((provider.clone(), vendor_id.clone()), event.message);
+    }
+
+    fn position(&self, id: MessageId) -> std::result::Result<usize, usize> {
+        self.slots.binary_search_by_key(&id, |slot| slot.record.id)
+    }
+
+    fn slot(&self, tenant: &TenantId, id: MessageId) -> Option<&Slot> {
+        let slot = &self.slots[self.position(id).ok()?];
+        (slot.record.tenant == *tenant).then_some(slot)
+    }
+
+    fn append(&mut self, tenant: &TenantId, event: Event) {
+        let Ok(position) = self.position(event.message) else { return };
+        let slot = &mut self.slots[position];
+        if slot.record.tenant != *tenant || slot.events.iter().any(|known| known.id() == event.id()) {
+            return;
         }
         let octets = weight_of_event(&event);
         slot.octets += octets;
@@ -106,13 +118,8 @@ impl Ring {
 
     fn shrink(&mut self, messages: usize, octets: usize) {
         while self.slots.len() > messages || self.octets > octets {
-            let Some((_, slot)) = self.slots.pop_first() else { return };
+            let Some(slot) = self.slots.pop_front() else { return };
             self.octets -= slot.octets;
-            for event in slot.events {
-                if let (Some(provider), Some(vendor_id)) = (event.provider, event.vendor_id) {
-                    self.vendor_ids.remove(&(provider, vendor_id));
-                }
-            }
         }
     }
 }
@@ -131,9 +138,7 @@ fn weight_of(record: &Record) -> usize {
 
 fn weight_of_event(event: &Event) -> usize {
     let texts = [&event.vendor_id, &event.code, &event.text, &event.source];
-    // The vendor's id stands in the index as well.
-    let index = if event.vendor_id.is_some() { 2 * ENTRY } else { 0 };
-    size_of::<Event>() + index + texts.into_iter().flatten().map(|text| text.len()).sum::<usize>()
+    size_of::<Event>() + texts.into_iter().flatten().map(|text| text.len()).sum::<usize>()
 }
 
 #[async_trait]
@@ -154,21 +159,20 @@ impl Messages for MemoryStore {
 
     async fn tracked(&self, tenant: &TenantId, id: MessageId) -> Result<Option<Tracked>> {
         let ring = self.ring();
-        let slot = ring.slots.get(&id).filter(|slot| slot.record.tenant == *tenant);
+        let slot = ring.slot(tenant, id);
         Ok(slot.map(|slot| Tracked::fold(slot.record.clone(), &slot.events)))
     }
 
     async fn timeline(&self, tenant: &TenantId, id: MessageId) -> Result<Vec<Event>> {
         let ring = self.ring();
-        let slot = ring.slots.get(&id).filter(|slot| slot.record.tenant == *tenant);
-        let mut events = slot.map(|slot| slot.events.clone()).unwrap_or_default();
+        let mut events = ring.slot(tenant, id).map(|slot| slot.events.clone()).unwrap_or_default();
         events.sort_by_key(|event| event.at);
         Ok(events)
     }
 
     async fn list(&self, tenant: &TenantId, before: Option<MessageId>, limit: usize) -> Result<Vec<Tracked>> {
         let ring = self.ring();
-        let newest = ring.slots.values().rev().filter(|slot| slot.record.tenant == *tenant);
+        let newest = ring.slots.iter().rev().filter(|slot| slot.record.tenant == *tenant);
         let older = newest.filter(|slot| before.is_none_or(|id| slot.record.id < id));
         Ok(older.take(limit).map(|slot| Tracked::fold(slot.record.clone(), &slot.events)).collect())
     }
@@ -180,21 +184,26 @@ impl Messages for MemoryStore {
         recipient: Option<&str>,
     ) -> Result<Option<(TenantId, DeliveryId)>> {
         let ring = self.ring();
-        let Some(message) = ring.vendor_ids.get(&(provider.into(), vendor_id.into())) else {
-            return Ok(None);
-        };
-        let Some(slot) = ring.slots.get(message) else { return Ok(None) };
-        Ok(delivery(slot, vendor_id, recipient).map(|delivery| (slot.record.tenant.clone(), delivery)))
+        // Vendors call back about what is new, and a map would cost every send more than this.
+        let found = ring
+            .slots
+            .iter()
+            .rev()
+            .find_map(|slot| Some((slot, delivery(slot, provider, vendor_id, recipient)?)));
+        Ok(found.map(|(slot, delivery)| (slot.record.tenant.clone(), delivery)))
     }
 
     async fn tenant_of(&self, id: MessageId) -> Result<Option<TenantId>> {
-        Ok(self.ring().slots.get(&id).map(|slot| slot.record.tenant.clone()))
+        let ring = self.ring();
+        Ok(ring.position(id).ok().map(|position| ring.slots[position].record.tenant.clone()))
     }
 }
 
-/// Which of the deliveries that were accepted under `vendor_id` goes to `recipient`.
-fn delivery(slot: &Slot, vendor_id: &str, recipient: Option<&str>) -> Option<DeliveryId> {
-    let accepted = slot.events.iter().filter(|event| event.vendor_id.as_deref() == Some(vendor_id));
+/// Which of the deliveries that `provider` accepted under `vendor_id` goes to `recipient`.
+fn delivery(slot: &Slot, provider: &str, vendor_id: &str, recipient: Option<&str>) -> Option<DeliveryId> {
+    let accepted = slot.events.iter().filter(|event| {
+        event.vendor_id.as_deref() == Some(vendor_id) && event.provider.as_deref() == Some(provider)
+    });
     let mut candidates = accepted.filter_map(Event::delivery);
     let Some(recipient) = recipient else { return candidates.next() };
     let index = slot.record.index_of(recipient)?;
@@ -239,7 +248,6 @@ mod tests {
         assert_eq!(store.len(), 3);
         let newest = store.list(&tenant, None, 10).await.expect("memory");
         assert_eq!(newest.iter().map(|t| t.record.at.as_secs()).collect::<Vec<_>>(), [9, 8, 7]);
-        assert_eq!(store.ring().vendor_ids.len(), 3, "the index forgets as well");
         store.ring().shrink(0, 0);
         assert_eq!(store.octets(), 0);
     }

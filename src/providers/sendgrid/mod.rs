@@ -70,6 +70,7 @@
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::{
     address::shown_url,
@@ -147,6 +148,14 @@ impl Vendor for SendGrid {
     }
 }
 
+impl SendGrid {
+    /// The body of the request, and whether the mail is only checked.
+    fn body(&self, item: &Outgoing<'_, Email>) -> Result<(Bytes, bool)> {
+        let wishes = options::Wishes::read(item.message(), self.sandbox)?;
+        Ok((mail::body(item, &wishes, self.echo.as_ref())?, wishes.sandbox))
+    }
+}
+
 #[async_trait]
 impl Provider<Email> for SendGrid {
     fn capabilities(&self) -> Capabilities {
@@ -154,9 +163,7 @@ impl Provider<Email> for SendGrid {
     }
 
     async fn send(&self, cx: &CallContext, item: Outgoing<'_, Email>) -> Result<Receipt> {
-        let wishes = options::Wishes::read(item.message(), self.sandbox)?;
-        let sandbox = wishes.sandbox;
-        let body = mail::body(&item, &wishes, self.echo.as_ref())?;
+        let (body, sandbox) = self.body(&item)?;
         let answer =
             call_with(cx, &self.api_key, |key| wire::request(&self.endpoints, key, body.clone())).await?;
         wire::receipt(&answer, item.message(), sandbox, cx.clock().now())
