@@ -73,7 +73,7 @@ mod secret;
 pub mod storage;
 #[cfg(feature = "templates")]
 pub mod template;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod time;
 pub mod webhook;

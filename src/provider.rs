@@ -60,6 +60,10 @@ pub enum Health {
 ///   taken the message. When in doubt it says `Unknown`.
 /// - **Classification.** A passing reason is `Backoff` or `After`; bad
 ///   recipients and messages are `Never` and of a kind that says so.
+/// - **Refuse, never drop.** What the message needs and the vendor has not is
+///   `unsupported`, naming the field. An option addressed to this vendor that it
+///   does not know, or whose value it cannot use, is `invalid_message`, not sent
+///   and final; options addressed to other vendors are left alone.
 /// - **No waiting, no repeating.** Retries, limits and time-outs are layers.
 /// - **Batches** answer with as many results as items, in the same order.
 /// - **Capabilities** never change and are cheap to ask for.

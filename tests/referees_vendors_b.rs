@@ -2,7 +2,7 @@
 //! request by the vendor's own published description.
 //!
 //! Runs where `TIDINGS_SPEC_MOCK` names that server (`http://127.0.0.1:4100`)
-//! and `ORACLE_HOME` the folder with the service account's key that it trusts.
+//! and `TIDINGS_SPEC_MOCK_SA_KEY` the PEM file of the service account that it trusts.
 #![cfg(all(feature = "fcm", feature = "telegram"))]
 
 use std::{sync::Arc, time::Duration};
@@ -69,9 +69,9 @@ async fn inject(base: &str, fault: Value) {
 }
 
 fn fcm(base: &str) -> FcmConfig {
-    let home =
-        std::env::var("ORACLE_HOME").expect("ORACLE_HOME names the folder of the referee's key run/sa.key");
-    let key = std::fs::read_to_string(format!("{home}/run/sa.key")).expect("the referee's key");
+    let path = std::env::var("TIDINGS_SPEC_MOCK_SA_KEY")
+        .expect("TIDINGS_SPEC_MOCK_SA_KEY names the key that the referee trusts");
+    let key = std::fs::read_to_string(path).expect("the referee's key");
     let account = json!({
         "type": "service_account",
         "project_id": "harbour",

@@ -2,6 +2,8 @@
 //!
 //! The server wants TLS and a login, refuses `refused@…` with 550 5.1.1 and
 //! `greylisted@…` with 450 4.7.1, and delivers everything else to one Maildir.
+//! A server that knows other names and but one domain says so in
+//! `TIDINGS_TEST_SMTP_REFUSED`, `…_GREYLISTED` and `…_DOMAIN`.
 #![cfg(feature = "smtp")]
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -23,6 +25,9 @@ struct Server {
     password: String,
     ca: String,
     maildir: PathBuf,
+    domain: String,
+    refused: String,
+    greylisted: String,
 }
 
 impl Server {
@@ -33,6 +38,9 @@ impl Server {
             return None;
         };
         let var = |name: &str| std::env::var(format!("TIDINGS_TEST_{name}")).expect(name);
+        let or = |name: &str, usual: &str| {
+            std::env::var(format!("TIDINGS_TEST_{name}")).unwrap_or_else(|_| usual.to_owned())
+        };
         Some(Self {
             host,
             starttls: var("SMTP_PORT").parse().expect("a port"),
@@ -41,7 +49,20 @@ impl Server {
             password: var("SMTP_PASS"),
             ca: var("SMTP_CA"),
             maildir: var("SMTP_MAILDIR").into(),
+            domain: or("SMTP_DOMAIN", "x.test"),
+            refused: or("SMTP_REFUSED", "refused"),
+            greylisted: or("SMTP_GREYLISTED", "greylisted"),
         })
+    }
+
+    fn address(&self, name: &str) -> String {
+        format!("{name}@{}", self.domain)
+    }
+
+    /// A plain message to `name` at the server's domain.
+    fn simple(&self, name: &str) -> Email {
+        let mail = Email::builder().from("shop@tidings.test").to(&*self.address(name));
+        mail.subject("Hello").text("Hello").build().expect("valid")
     }
 
     fn config(&self) -> SmtpConfig {
@@ -53,8 +74,9 @@ impl Server {
         self.config().build().expect("valid")
     }
 
-    /// The message whose `Message-ID` holds this id, once it has been delivered to `to`.
-    async fn delivered(&self, id: MessageId, to: &str) -> Vec<u8> {
+    /// The message whose `Message-ID` holds this id, once it has been delivered to `name`.
+    async fn delivered(&self, id: MessageId, name: &str) -> Vec<u8> {
+        let to = self.address(name);
         let wanted = (format!("<{id}."), format!("X-Original-To: {to}"));
         for _ in 0..200 {
             if let Some(raw) = self.search(&wanted) {
@@ -83,18 +105,14 @@ async fn send(smtp: &Smtp, email: &Email, id: MessageId) -> Result<Receipt, Erro
     smtp.send(&CallContext::default(), Outgoing::new(email, id, &TenantId::DEFAULT, "key")).await
 }
 
-fn simple(to: &str) -> Email {
-    Email::builder().from("shop@tidings.test").to(to).subject("Hello").text("Hello").build().expect("valid")
-}
-
 #[tokio::test]
 async fn starttls_and_login_deliver() {
     let Some(server) = Server::find() else { return };
     let (smtp, id) = (server.provider(), new_id());
     assert_eq!(smtp.check(&CallContext::default()).await.expect("good"), Health::Good);
-    let receipt = send(&smtp, &simple("starttls@x.test"), id).await.expect("sent");
+    let receipt = send(&smtp, &server.simple("starttls"), id).await.expect("sent");
     let queued = receipt.outcomes[0].vendor_id().expect("Postfix says its queue id").to_owned();
-    let raw = server.delivered(id, "starttls@x.test").await;
+    let raw = server.delivered(id, "starttls").await;
     let text = String::from_utf8_lossy(&raw);
     assert!(text.contains(&queued) && text.contains("with ESMTPSA"), "TLS, login and queue id: {text}");
 }
@@ -104,8 +122,8 @@ async fn tls_from_the_start_delivers() {
     let Some(server) = Server::find() else { return };
     let smtp = server.config().port(server.tls).tls(SmtpTls::Tls).build().expect("valid");
     let id = new_id();
-    assert_eq!(send(&smtp, &simple("smtps@x.test"), id).await.expect("sent").accepted_count(), 1);
-    server.delivered(id, "smtps@x.test").await;
+    assert_eq!(send(&smtp, &server.simple("smtps"), id).await.expect("sent").accepted_count(), 1);
+    server.delivered(id, "smtps").await;
 }
 
 #[tokio::test]
@@ -115,7 +133,7 @@ async fn a_url_is_enough() {
     let url = format!("smtp://{user}:{password}@{host}:{starttls}?ca={ca}");
     let smtp = SmtpConfig::from_url(&url).expect("valid").build().expect("valid");
     let id = new_id();
-    assert_eq!(send(&smtp, &simple("url@x.test"), id).await.expect("sent").accepted_count(), 1);
+    assert_eq!(send(&smtp, &server.simple("url"), id).await.expect("sent").accepted_count(), 1);
 }
 
 #[tokio::test]
@@ -124,7 +142,8 @@ async fn many_at_once_share_a_few_connections() {
     let smtp = Arc::new(server.config().max_connections(3).build().expect("valid"));
     let sending = (0..30).map(|_| {
         let smtp = Arc::clone(&smtp);
-        tokio::spawn(async move { send(&smtp, &simple("many@x.test"), new_id()).await })
+        let email = server.simple("many");
+        tokio::spawn(async move { send(&smtp, &email, new_id()).await })
     });
     for sent in sending.collect::<Vec<_>>() {
         assert_eq!(sent.await.expect("no panic").expect("sent").accepted_count(), 1);
@@ -135,7 +154,7 @@ async fn many_at_once_share_a_few_connections() {
 async fn a_wrong_password_is_auth() {
     let Some(server) = Server::find() else { return };
     let smtp = server.config().login(&*server.user, "wrong").build().expect("valid");
-    let error = send(&smtp, &simple("nobody@x.test"), new_id()).await.expect_err("refused");
+    let error = send(&smtp, &server.simple("nobody"), new_id()).await.expect_err("refused");
     assert_eq!((error.kind(), error.certainty()), (ErrorKind::Auth, Certainty::NotSent), "{error}");
     assert!(error.code().is_some_and(|code| code.starts_with("535")), "{error}");
     assert_eq!(smtp.check(&CallContext::default()).await.expect_err("refused").kind(), ErrorKind::Auth);
@@ -145,7 +164,7 @@ async fn a_wrong_password_is_auth() {
 async fn without_a_login_nothing_is_sent() {
     let Some(server) = Server::find() else { return };
     let config = SmtpConfig::new(&*server.host).port(server.starttls).ca_file(&server.ca);
-    let error = send(&config.build().expect("valid"), &simple("nobody@x.test"), new_id()).await;
+    let error = send(&config.build().expect("valid"), &server.simple("nobody"), new_id()).await;
     let error = error.expect_err("refused");
     assert_eq!(error.certainty(), Certainty::NotSent, "{error}");
 }
@@ -156,7 +175,7 @@ async fn an_untrusted_certificate_says_how_to_trust_it() {
     for (port, tls) in [(server.starttls, SmtpTls::StartTls), (server.tls, SmtpTls::Tls)] {
         let config = SmtpConfig::new(&*server.host).port(port).tls(tls).login("u", "p");
         let smtp = config.build().expect("a machine with CA certificates");
-        let error = send(&smtp, &simple("nobody@x.test"), new_id()).await.expect_err("not trusted");
+        let error = send(&smtp, &server.simple("nobody"), new_id()).await.expect_err("not trusted");
         assert_eq!((error.kind(), error.certainty()), (ErrorKind::Config, Certainty::NotSent), "{error}");
         assert!(error.message().contains("?ca=") && error.message().contains("SMTP_CA"), "{error}");
     }
@@ -166,33 +185,34 @@ async fn an_untrusted_certificate_says_how_to_trust_it() {
 async fn refused_recipients_are_told_from_accepted_ones() {
     let Some(server) = Server::find() else { return };
     let (smtp, id) = (server.provider(), new_id());
-    let error = send(&smtp, &simple("refused@x.test"), new_id()).await.expect_err("refused");
+    let error = send(&smtp, &server.simple(&server.refused), new_id()).await.expect_err("refused");
     assert_eq!((error.kind(), error.code()), (ErrorKind::InvalidRecipient, Some("550 5.1.1")));
-    let mut email = simple("good@x.test");
-    email.bcc = ["refused@x.test", "blind@x.test"].map(|to| to.parse().expect("valid")).into();
+    let mut email = server.simple("good");
+    email.bcc = [&*server.refused, "blind"].map(|to| server.address(to).parse().expect("valid")).into();
     let receipt = send(&smtp, &email, id).await.expect("two were accepted");
     let accepted: Vec<_> = receipt.outcomes.iter().map(tidings::Outcome::is_accepted).collect();
     assert_eq!(accepted, [true, false, true]);
     assert_eq!(receipt.outcomes[1].error().and_then(Error::field), Some("bcc[0]"));
-    let raw = server.delivered(id, "blind@x.test").await;
+    let raw = server.delivered(id, "blind").await;
     assert!(MessageParser::new().parse(&raw).expect("mail").bcc().is_none());
 }
 
 #[tokio::test]
 async fn greylisting_passes() {
     let Some(server) = Server::find() else { return };
-    let error = send(&server.provider(), &simple("greylisted@x.test"), new_id()).await.expect_err("later");
+    let error =
+        send(&server.provider(), &server.simple(&server.greylisted), new_id()).await.expect_err("later");
     assert_eq!((error.kind(), error.retry()), (ErrorKind::RateLimited, Retry::Backoff), "{error}");
     assert!(error.is_passing());
 }
 
-fn rich() -> Email {
+fn rich(server: &Server) -> Email {
     let mut email = Email::builder()
         .from("Jürgen \"Größe\" <shop@tidings.test>")
         .reply_to("Answers, please <answers@tidings.test>")
-        .to("Ada Lovelace <rich@x.test>")
-        .cc("日本 <cc@x.test>")
-        .bcc("bcc@x.test")
+        .to(&*format!("Ada Lovelace <{}>", server.address("rich")))
+        .cc(&*format!("日本 <{}>", server.address("cc")))
+        .bcc(&*server.address("bcc"))
         .subject(
             "Grüße & 日本語: a subject that is long enough to be folded more than once, even twice, I think",
         )
@@ -219,9 +239,9 @@ fn bytes() -> Vec<u8> {
 #[tokio::test]
 async fn what_arrives_is_what_was_sent() {
     let Some(server) = Server::find() else { return };
-    let (smtp, email, id) = (server.provider(), rich(), new_id());
+    let (smtp, email, id) = (server.provider(), rich(&server), new_id());
     assert_eq!(send(&smtp, &email, id).await.expect("sent").accepted_count(), 3);
-    let raw = server.delivered(id, "rich@x.test").await;
+    let raw = server.delivered(id, "rich").await;
     let mail = MessageParser::new().parse(&raw).expect("mail");
 
     assert_eq!(mail.message_id(), Some(format!("{id}.0@tidings.test").as_str()));
@@ -276,7 +296,7 @@ fn one_instance_serves_one_runtime_after_another() {
     let smtp = server.provider();
     for _ in 0..2 {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-        let sent = runtime.block_on(send(&smtp, &simple("runtimes@x.test"), new_id()));
+        let sent = runtime.block_on(send(&smtp, &server.simple("runtimes"), new_id()));
         assert_eq!(sent.expect("sent").accepted_count(), 1);
     }
     drop(smtp);

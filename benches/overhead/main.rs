@@ -25,8 +25,10 @@ fn main() {
     }
 }
 
-/// The figures, each with what measures it.
-const BENCHES: [(&str, fn() -> f64); 4] = [
+/// A figure's name, and what measures it.
+type Bench = (&'static str, fn() -> f64);
+
+const BENCHES: [Bench; 4] = [
     ("overhead.http", http::bench),
     ("overhead.smtp", smtp::bench),
     ("overhead.layers_us", layers::bench),

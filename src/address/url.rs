@@ -20,8 +20,18 @@ use crate::error::{Error, Result};
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct WebUrl(Arc<str>);
 
-// Links carry tokens: only the part before the path is shown.
-parsed_text!(WebUrl, shown: |url| url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/") + "/…");
+parsed_text!(WebUrl, shown: shown_url);
+
+/// Scheme and host, for `Debug`: logins, paths and queries carry secrets.
+pub(crate) fn shown_url(url: &str) -> String {
+    match url.split_once("://") {
+        // A password may hold any character, so where the host begins is not guessed.
+        Some((scheme, rest)) if !rest.contains('@') => {
+            format!("{scheme}://{}/…", rest.split(['/', '?', '#']).next().unwrap_or_default())
+        }
+        _ => "…".to_owned(),
+    }
+}
 
 impl WebUrl {
     /// True if the link is `https`.
@@ -74,8 +84,13 @@ mod tests {
     }
 
     #[test]
-    fn debug_hides_path_and_query() {
-        let url: WebUrl = "https://x.org/secret?token=abc".parse().expect("valid");
-        assert_eq!(format!("{url:?}"), "WebUrl(https://x.org/…)");
+    fn debug_hides_login_path_and_query() {
+        for (url, shown) in [
+            ("https://x.org/secret?token=abc", "WebUrl(https://x.org/…)"),
+            ("https://x.org?token=abc", "WebUrl(https://x.org/…)"),
+            ("https://hook:s3/cret@x.org/in", "WebUrl(…)"),
+        ] {
+            assert_eq!(format!("{:?}", url.parse::<WebUrl>().expect("valid")), shown);
+        }
     }
 }

@@ -96,7 +96,7 @@ impl ReqwestTransport {
     }
 }
 
-// The URLs may hold tokens.
+// The URLs may hold tokens, and a proxy's URL a password, which reqwest shows.
 impl fmt::Debug for ReqwestTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ReqwestTransport")

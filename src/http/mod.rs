@@ -50,3 +50,6 @@ pub trait HttpTransport: fmt::Debug + Send + Sync + 'static {
     /// `Transport` and `Timeout`, with the certainty described above.
     async fn send(&self, request: HttpRequest, timeout: Option<Duration>) -> Result<HttpResponse>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -131,3 +131,6 @@ macro_rules! wraps_vendor {
 }
 
 pub(crate) use wraps_vendor;
+
+#[cfg(test)]
+mod tests;

@@ -4,18 +4,42 @@
 mod echo;
 #[cfg(feature = "fcm")]
 pub mod fcm;
-#[cfg(any(feature = "sendgrid", feature = "twilio"))]
+#[cfg(any(
+    feature = "fcm",
+    feature = "sendgrid",
+    feature = "smtp",
+    feature = "telegram",
+    feature = "twilio"
+))]
 #[cfg_attr(
-    not(all(feature = "sendgrid", feature = "twilio")),
+    not(all(
+        feature = "fcm",
+        feature = "sendgrid",
+        feature = "smtp",
+        feature = "telegram",
+        feature = "twilio"
+    )),
     allow(dead_code, reason = "each vendor uses its part")
 )]
 mod options;
 pub mod preview;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
-#[cfg(any(feature = "sendgrid", feature = "twilio"))]
+#[cfg(any(
+    feature = "fcm",
+    feature = "sendgrid",
+    feature = "smtp",
+    feature = "telegram",
+    feature = "twilio"
+))]
 #[cfg_attr(
-    not(all(feature = "sendgrid", feature = "twilio")),
+    not(all(
+        feature = "fcm",
+        feature = "sendgrid",
+        feature = "smtp",
+        feature = "telegram",
+        feature = "twilio"
+    )),
     allow(dead_code, reason = "each vendor uses its part")
 )]
 mod settings;

@@ -2,30 +2,78 @@
 
 use http::Uri;
 use secrecy::SecretString;
-use serde::{Deserialize, Deserializer};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny},
+};
 
 use crate::{
     error::{Error, Result},
     secret::Credential,
 };
 
+/// Implements `Deserialize` for a configuration by what derives it with `#[serde(remote = "…")]`.
+///
+/// In the place of its table a secret may stand alone (`sendgrid = "SG.…"`),
+/// and serde's own error would quote it.
+macro_rules! read_as_table {
+    ($config:ident by $fields:ident) => {
+        impl<'de> serde::Deserialize<'de> for $config {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let table = $crate::providers::settings::table(deserializer)?;
+                $fields::deserialize(table).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+pub(crate) use read_as_table;
+
+/// A table of options, or an error that does not show what stood there.
+pub(crate) fn table<'de, D: Deserializer<'de>>(deserializer: D) -> Result<serde_json::Value, D::Error> {
+    match serde_json::Value::deserialize(deserializer)? {
+        table @ serde_json::Value::Object(_) => Ok(table),
+        _ => Err(D::Error::custom("expected a table of options")),
+    }
+}
+
+/// What stands where a secret is expected. Numbers are dropped unseen: serde's own error would quote them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Text {
+    Secret(String),
+    Other(IgnoredAny),
+}
+
+fn text<E: serde::de::Error>(text: Text) -> Result<String, E> {
+    match text {
+        Text::Secret(text) => Ok(text),
+        Text::Other(_) => Err(E::custom("a secret is a text: put it in quotes")),
+    }
+}
+
 /// Reads a credential that stands in a configuration file as text.
 pub(crate) fn credential<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Credential, D::Error> {
-    String::deserialize(deserializer).map(Credential::from)
+    text(Text::deserialize(deserializer)?).map(Credential::from)
 }
 
 /// The same where it may be missing.
 pub(crate) fn optional_credential<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Credential>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(Credential::from))
+    Ok(optional_text(deserializer)?.map(Credential::from))
+}
+
+/// A text that may be missing and is not to be quoted.
+pub(crate) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::<Text>::deserialize(deserializer)?.map(text).transpose()
 }
 
 /// A secret that may be missing.
 pub(crate) fn optional_secret<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<SecretString>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(SecretString::from))
+    Ok(optional_text(deserializer)?.map(SecretString::from))
 }
 
 /// A variable that is set and not empty.
@@ -41,21 +89,32 @@ pub(crate) fn checked_name(name: String) -> Result<String> {
     Ok(name)
 }
 
-/// `base` with `path` behind it.
+/// `base_url` with `path` behind it.
+pub(crate) fn endpoint(base_url: &str, path: &str) -> Result<Uri> {
+    secure_uri("base_url", &format!("{}{path}", base_url.trim_end_matches('/')))
+}
+
+/// The address that `option` names.
 ///
 /// Secrets go there, so it is `https`, or `http` on this machine.
-pub(crate) fn endpoint(base: &str, path: &str) -> Result<Uri> {
-    let wrong = || {
-        Error::config("`base_url` cannot be used; expected https://host, or http://127.0.0.1:port in tests")
-    };
-    let uri: Uri = format!("{}{path}", base.trim_end_matches('/')).parse().map_err(|_| wrong())?;
-    let host = uri.host().unwrap_or_default();
-    let here = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-    match uri.scheme_str() {
-        Some("https") if !host.is_empty() => Ok(uri),
-        Some("http") if here => Ok(uri),
-        _ => Err(wrong()),
-    }
+pub(crate) fn secure_uri(option: &str, text: &str) -> Result<Uri> {
+    let uri = web_uri(text).filter(|uri| {
+        let here = matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        uri.scheme_str() == Some("https") || here
+    });
+    uri.ok_or_else(|| {
+        Error::config(format!(
+            "`{option}` cannot be used; expected https://host, or http://127.0.0.1:port in tests"
+        ))
+    })
+}
+
+/// An absolute `http` or `https` address without a login, which would be shown where addresses are.
+pub(crate) fn web_uri(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    let login = uri.authority()?.as_str().contains('@');
+    let web = matches!(uri.scheme_str(), Some("http" | "https"));
+    (web && !login && !uri.host()?.is_empty()).then_some(uri)
 }
 
 #[cfg(test)]
@@ -72,9 +131,34 @@ mod tests {
         ] {
             assert_eq!(endpoint(base, "/v1").expect("valid").to_string(), expected);
         }
-        for bad in ["", "api.example.org", "http://api.example.org", "ftp://x", "https://", "https://a b"] {
+        for bad in [
+            "",
+            "api.example.org",
+            "http://api.example.org",
+            "ftp://x",
+            "https://",
+            "https://a b",
+            "https://u:p@x",
+        ] {
             let error = endpoint(bad, "/v1").expect_err(bad);
             assert!(error.message().contains("base_url"), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_no_text_is_not_quoted() {
+        #[derive(Debug, Deserialize)]
+        struct File {
+            #[serde(deserialize_with = "optional_secret")]
+            key: Option<SecretString>,
+        }
+        for (json, fits) in
+            [(r#"{"key":"1234"}"#, true), (r#"{"key":null}"#, true), (r#"{"key":1234}"#, false)]
+        {
+            match serde_json::from_str::<File>(json) {
+                Ok(file) => assert!(fits, "{file:?} of {:?}", file.key.is_some()),
+                Err(error) => assert!(!fits && !error.to_string().contains("1234"), "{error}"),
+            }
         }
     }
 

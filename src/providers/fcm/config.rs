@@ -1,6 +1,6 @@
 //! What FCM needs to know.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use http::Uri;
 use secrecy::SecretString;
@@ -8,7 +8,9 @@ use serde::Deserialize;
 
 use super::{Fcm, VENDOR, token::AccessTokens};
 use crate::{
+    address::shown_url,
     error::{Error, Result},
+    providers::settings::{checked_name, endpoint, read_as_table},
     secret::Credential,
 };
 
@@ -28,10 +30,21 @@ const PROJECT_VAR: &str = "FCM_PROJECT_ID";
 /// let fcm = FcmConfig::with_credential("my-project", "an access token from elsewhere").build()?;
 /// # Ok::<(), tidings::Error>(())
 /// ```
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct FcmConfig {
+    name: Option<String>,
+    project_id: Option<String>,
+    service_account: Option<ServiceAccount>,
+    base_url: Option<String>,
+    web_actions: bool,
+    credential: Option<Credential>,
+}
+
+/// What a configuration file says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, remote = "FcmConfig")]
+struct Fields {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
@@ -45,6 +58,8 @@ pub struct FcmConfig {
     #[serde(skip)]
     credential: Option<Credential>,
 }
+
+read_as_table!(FcmConfig by Fields);
 
 impl FcmConfig {
     /// Sends as this service account, to the apps of its project.
@@ -147,11 +162,8 @@ impl FcmConfig {
             (None, Some(account)) => Credential::fetched(AccessTokens::new(&account)?),
             (None, None) => return Err(Error::config("fcm needs a service_account or a credential")),
         };
-        let name: Arc<str> = self.name.as_deref().unwrap_or(VENDOR).into();
-        if name.is_empty() {
-            return Err(Error::config("the name of an fcm provider must not be empty"));
-        }
-        Ok(Fcm { name, endpoint, credential, web_actions: self.web_actions })
+        let name = checked_name(self.name.unwrap_or_else(|| VENDOR.to_owned()))?;
+        Ok(Fcm { name: name.into(), endpoint, credential, web_actions: self.web_actions })
     }
 
     fn endpoint(&self) -> Result<Uri> {
@@ -163,17 +175,9 @@ impl FcmConfig {
                 "fcm needs the project_id of a Firebase project, such as my-app-1a2b3",
             ));
         }
-        let base = self.base_url.as_deref().unwrap_or(BASE_URL).trim_end_matches('/');
-        web_uri(&format!("{base}/v1/projects/{project}/messages:send"), "base_url")
+        let base = self.base_url.as_deref().unwrap_or(BASE_URL);
+        endpoint(base, &format!("/v1/projects/{project}/messages:send"))
     }
-}
-
-/// An absolute http or https address, or an error that names `option` and not the address.
-pub(super) fn web_uri(text: &str, option: &str) -> Result<Uri> {
-    let uri = text.parse::<Uri>().ok();
-    let fits = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
-    uri.filter(fits)
-        .ok_or_else(|| Error::config(format!("fcm's {option} must be an address such as {BASE_URL}")))
 }
 
 impl fmt::Debug for FcmConfig {
@@ -182,7 +186,7 @@ impl fmt::Debug for FcmConfig {
             .field("name", &self.name)
             .field("project_id", &self.project_id)
             .field("service_account", &self.service_account)
-            .field("base_url", &self.base_url)
+            .field("base_url", &self.base_url.as_deref().map(shown_url))
             .field("web_actions", &self.web_actions)
             .field("credential", &self.credential)
             .finish()
@@ -228,7 +232,7 @@ impl fmt::Debug for ServiceAccount {
         f.debug_struct("ServiceAccount")
             .field("client_email", &self.client_email)
             .field("project_id", &self.project_id)
-            .field("token_uri", &self.token_uri)
+            .field("token_uri", &shown_url(&self.token_uri))
             .finish_non_exhaustive()
     }
 }

@@ -75,6 +75,7 @@ use bytes::Bytes;
 use http::Uri;
 
 use crate::{
+    address::shown_url,
     context::CallContext,
     error::Result,
     http::{HttpResponse, call_with},
@@ -162,7 +163,7 @@ impl fmt::Debug for Fcm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fcm")
             .field("name", &self.name)
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &shown_url(&self.endpoint.to_string()))
             .field("credential", &self.credential)
             .field("web_actions", &self.web_actions)
             .finish()

@@ -1,14 +1,17 @@
 //! The wishes that only FCM understands.
 
-use serde_json::Value;
-
 use super::VENDOR;
 use crate::{
-    error::{Error, Result},
+    address::WebUrl,
+    error::Result,
     message::VendorOption,
+    providers::options::{addressed, boolean, text, unknown, wrong},
 };
 
-const KNOWN: &str = "analytics_label, category, channel_id, click_action, link, thread_id, validate_only";
+const KNOWN: &[&str] =
+    &["analytics_label", "category", "channel_id", "click_action", "link", "thread_id", "validate_only"];
+/// FCM states no limit for these; the message's own limit of 4,096 octets is checked later.
+const LONGEST: usize = 4_096;
 
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Options<'a> {
@@ -25,7 +28,7 @@ impl<'a> Options<'a> {
     /// Reads those that are addressed to this vendor.
     pub(super) fn read(options: &'a [VendorOption]) -> Result<Self> {
         let mut read = Self::default();
-        for option in options.iter().filter(|option| &*option.vendor == VENDOR) {
+        for option in addressed(options, VENDOR) {
             read.take(option)?;
         }
         Ok(read)
@@ -34,46 +37,34 @@ impl<'a> Options<'a> {
     fn take(&mut self, option: &'a VendorOption) -> Result<()> {
         match &*option.name {
             "analytics_label" => self.analytics_label = Some(label(option)?),
-            "category" => self.category = Some(text(option)?),
-            "channel_id" => self.channel_id = Some(text(option)?),
-            "click_action" => self.click_action = Some(text(option)?),
+            "category" => self.category = Some(words(option)?),
+            "channel_id" => self.channel_id = Some(words(option)?),
+            "click_action" => self.click_action = Some(words(option)?),
             "link" => self.link = Some(link(option)?),
-            "thread_id" => self.thread_id = Some(text(option)?),
-            "validate_only" => self.validate_only = flag(option)?,
-            _ => return Err(wrong(option, format!("fcm has no such option; it has {KNOWN}"))),
+            "thread_id" => self.thread_id = Some(words(option)?),
+            "validate_only" => self.validate_only = boolean(option)?,
+            _ => return Err(unknown(option, KNOWN)),
         }
         Ok(())
     }
 }
 
-fn text(option: &VendorOption) -> Result<&str> {
-    let text = option.value.as_str().filter(|text| !text.is_empty());
-    text.ok_or_else(|| wrong(option, "expected a text that is not empty".into()))
-}
-
-fn flag(option: &VendorOption) -> Result<bool> {
-    match option.value {
-        Value::Bool(yes) => Ok(yes),
-        _ => Err(wrong(option, "expected true or false".into())),
-    }
+fn words(option: &VendorOption) -> Result<&str> {
+    text(option, 1, LONGEST)
 }
 
 /// "Understanding message delivery", section on analytics labels: `^[a-zA-Z0-9-_.~%]{1,50}$`.
 fn label(option: &VendorOption) -> Result<&str> {
-    let label = text(option)?;
+    let label = words(option)?;
     let fits = label.len() <= 50 && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~%".contains(&b));
-    if fits { Ok(label) } else { Err(wrong(option, "1 to 50 characters of A-Z a-z 0-9 - _ . ~ %".into())) }
+    if fits { Ok(label) } else { Err(wrong(option, "1 to 50 characters of A-Z a-z 0-9 - _ . ~ %")) }
 }
 
 /// `WebpushFcmOptions.link`: "HTTPS is required".
 fn link(option: &VendorOption) -> Result<&str> {
-    let link = text(option)?;
-    let https = link.parse::<crate::address::WebUrl>().is_ok_and(|url| url.is_https());
-    if https { Ok(link) } else { Err(wrong(option, "expected an https link".into())) }
-}
-
-pub(super) fn wrong(option: &VendorOption, why: String) -> Error {
-    Error::invalid(format!("options[\"{VENDOR}.{}\"]", option.name), why)
+    let link = words(option)?;
+    let https = link.parse::<WebUrl>().is_ok_and(|url| url.is_https());
+    if https { Ok(link) } else { Err(wrong(option, "an https link")) }
 }
 
 #[cfg(test)]

@@ -1,64 +1,27 @@
-use std::{collections::VecDeque, sync::Mutex, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    error::{Certainty, Error, ErrorKind},
-    http::{HttpRequest, HttpTransport},
+    error::{Certainty, ErrorKind},
     id::{MessageId, TenantId},
     message::{Message as _, Priority, VendorOption},
-    time::{Clock, Monotonic, Timestamp},
+    testing::{self, HttpStep, ManualClock, ScriptedHttp},
+    time::Timestamp,
 };
 
 const SENT: &str = r#"{"name":"projects/harbour/messages/0:17"}"#;
 
-/// Answers what it was given, in order, and keeps the requests.
-#[derive(Debug, Default)]
-struct Script {
-    answers: Mutex<VecDeque<Result<HttpResponse>>>,
-    requests: Mutex<Vec<HttpRequest>>,
+fn answer(status: u16, body: &str) -> HttpStep {
+    HttpStep::Answer(testing::answer(status, &[], body.to_owned()))
 }
 
-#[async_trait]
-impl HttpTransport for Script {
-    async fn send(&self, request: HttpRequest, _: Option<Duration>) -> Result<HttpResponse> {
-        self.requests.lock().expect("no panic").push(request);
-        self.answers.lock().expect("no panic").pop_front().expect("an answer for each request")
-    }
-}
-
-#[derive(Debug)]
-struct At(i64);
-
-#[async_trait]
-impl Clock for At {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_secs(self.0)
-    }
-
-    fn monotonic(&self) -> Monotonic {
-        Monotonic::default()
-    }
-
-    async fn sleep_until(&self, _: Monotonic) {
-        std::future::pending().await
-    }
-}
-
-fn answer(status: u16, body: &str) -> Result<HttpResponse> {
-    Ok(http::Response::builder()
-        .status(status)
-        .body(Bytes::copy_from_slice(body.as_bytes()))
-        .expect("an answer"))
-}
-
-fn world(answers: impl IntoIterator<Item = Result<HttpResponse>>) -> (Arc<Script>, CallContext) {
-    let script = Arc::new(Script { answers: Mutex::new(answers.into_iter().collect()), ..Script::default() });
-    let cx = CallContext::new(Arc::new(At(1_795_208_820)))
-        .with_http(Arc::clone(&script) as Arc<dyn HttpTransport>);
-    (script, cx)
+fn world(answers: impl IntoIterator<Item = HttpStep>) -> (ScriptedHttp, CallContext) {
+    let script = answers.into_iter().fold(ScriptedHttp::new(), ScriptedHttp::then);
+    let clock = ManualClock::at(Timestamp::from_secs(1_795_208_820));
+    (script.clone(), CallContext::new(Arc::new(clock)).with_http(Arc::new(script)))
 }
 
 fn config() -> FcmConfig {
@@ -87,8 +50,8 @@ async fn a_small_push_is_one_request() {
     let push = Push::builder().token("dev:1").title("Ready").body("Your table").build().expect("valid");
     let receipt = send(&config().build().expect("whole"), &cx, &push).await.expect("sent");
     assert_eq!(receipt.outcomes[0].vendor_id(), Some("projects/harbour/messages/0:17"));
-    let requests = script.requests.lock().expect("no panic");
-    let [request] = &requests[..] else { panic!("one request") };
+    let requests = script.requests();
+    let [testing::RecordedRequest { request, .. }] = &requests[..] else { panic!("one request") };
     assert_eq!(request.method(), "POST");
     assert_eq!(request.uri(), "http://127.0.0.1:9/fcm/v1/projects/harbour/messages:send");
     assert_eq!(request.headers()["authorization"], "Bearer ya29.secret");
@@ -301,9 +264,9 @@ async fn a_401_renews_the_token_once() {
     let error = send(&fcm, &cx, &push).await.expect_err("refused twice");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Auth, Some("UNAUTHENTICATED")));
     assert!(!format!("{error:?}").contains("token-2"), "{error:?}");
-    let requests = script.requests.lock().expect("no panic");
+    let requests = script.requests();
     let tokens: Vec<&str> =
-        requests.iter().map(|r| r.headers()["authorization"].to_str().expect("ASCII")).collect();
+        requests.iter().map(|r| r.request.headers()["authorization"].to_str().expect("ASCII")).collect();
     assert_eq!(tokens, ["Bearer token-0", "Bearer token-1", "Bearer token-1", "Bearer token-2"]);
 }
 
@@ -311,9 +274,8 @@ async fn a_401_renews_the_token_once() {
 async fn failures_name_the_instance_and_are_honest_about_what_was_sent() {
     let push = Push::builder().token("d").title("t").build().expect("valid");
     let fcm = config().build().expect("whole");
-    let lost = Err(Error::new(ErrorKind::Transport, "the connection failed before the answer"));
     let table = [
-        (lost, ErrorKind::Transport, Certainty::Unknown),
+        (HttpStep::ResetAfterSend, ErrorKind::Transport, Certainty::Unknown),
         (answer(200, "<html>"), ErrorKind::Protocol, Certainty::Unknown),
         (answer(200, r#"{"name":""}"#), ErrorKind::Protocol, Certainty::Unknown),
         (answer(502, "<html>"), ErrorKind::Unavailable, Certainty::Unknown),
@@ -348,8 +310,8 @@ async fn the_check_sends_nothing() {
     let fcm = config().build().expect("whole");
     assert_eq!(fcm.check(&cx).await.expect("good"), Health::Good);
     assert_eq!(fcm.check(&cx).await.expect_err("refused").kind(), ErrorKind::Permission);
-    let requests = script.requests.lock().expect("no panic");
-    let body: Value = serde_json::from_slice(requests[0].body()).expect("JSON");
+    let requests = script.requests();
+    let body: Value = serde_json::from_slice(requests[0].request.body()).expect("JSON");
     let expected =
         json!({"validateOnly": true, "message": {"topic": "tidings-check", "data": {"check": "1"}}});
     assert_eq!(body, expected);

@@ -15,7 +15,7 @@ use http::{HeaderValue, Method, Uri, header::CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::config::{ServiceAccount, web_uri};
+use super::config::ServiceAccount;
 use crate::{
     context::CallContext,
     error::{Certainty, Error, ErrorKind, Result},
@@ -23,6 +23,7 @@ use crate::{
         HttpRequest, HttpResponse, call,
         classify::{error_for, excerpt, not_understood},
     },
+    providers::settings::secure_uri,
     secret::{CredentialSource, Issued},
     time::Timestamp,
 };
@@ -44,7 +45,7 @@ pub(super) struct AccessTokens {
 impl AccessTokens {
     pub(super) fn new(account: &ServiceAccount) -> Result<Self> {
         Ok(Self {
-            endpoint: web_uri(&account.token_uri, "token_uri")?,
+            endpoint: secure_uri("token_uri", &account.token_uri)?,
             issuer: account.client_email.clone(),
             audience: account.token_uri.clone(),
             key_id: account.private_key_id.clone(),

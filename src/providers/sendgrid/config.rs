@@ -7,10 +7,11 @@ use serde::Deserialize;
 
 use super::{SendGrid, webhook::VerificationKey, wire::Endpoints};
 use crate::{
+    address::shown_url,
     error::{Error, Result},
     providers::{
         echo::EchoKey,
-        settings::{checked_name, credential, optional_secret, variable},
+        settings::{checked_name, credential, optional_secret, optional_text, read_as_table, variable},
     },
     secret::Credential,
 };
@@ -26,32 +27,46 @@ const EU: &str = "https://api.eu.sendgrid.com";
 /// let sendgrid = SendGridConfig::new("SG.key").named("sendgrid-eu").eu().build()?;
 /// # Ok::<(), tidings::Error>(())
 /// ```
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct SendGridConfig {
     /// The API key, with the permission "Mail Send".
-    #[serde(deserialize_with = "credential")]
     pub api_key: Credential,
     /// The name of this instance.
-    #[serde(default = "default_name")]
     pub name: String,
     /// Where the API is.
-    #[serde(default = "default_base_url")]
     pub base_url: String,
     /// The verification key of the signed Event Webhook, as SendGrid shows it: base64 of a DER public key.
-    #[serde(default)]
     pub webhook_key: Option<String>,
     /// How old, or how far ahead, the signed time of a webhook may be, in seconds.
-    #[serde(default = "default_tolerance")]
     pub webhook_tolerance_secs: u64,
     /// The secret behind the token that events carry back; made of the API key if empty.
-    #[serde(default, deserialize_with = "optional_secret")]
     pub echo_key: Option<SecretString>,
     /// True if SendGrid is to check mails and to deliver none.
-    #[serde(default)]
     pub sandbox: bool,
 }
+
+/// What a configuration file says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, remote = "SendGridConfig")]
+struct Fields {
+    #[serde(deserialize_with = "credential")]
+    api_key: Credential,
+    #[serde(default = "default_name")]
+    name: String,
+    #[serde(default = "default_base_url")]
+    base_url: String,
+    #[serde(default, deserialize_with = "optional_text")]
+    webhook_key: Option<String>,
+    #[serde(default = "default_tolerance")]
+    webhook_tolerance_secs: u64,
+    #[serde(default, deserialize_with = "optional_secret")]
+    echo_key: Option<SecretString>,
+    #[serde(default)]
+    sandbox: bool,
+}
+
+read_as_table!(SendGridConfig by Fields);
 
 fn default_name() -> String {
     super::VENDOR.to_owned()
@@ -188,7 +203,7 @@ impl fmt::Debug for SendGridConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendGridConfig")
             .field("name", &self.name)
-            .field("base_url", &self.base_url)
+            .field("base_url", &shown_url(&self.base_url))
             .field("webhook_key", &self.webhook_key.is_some())
             .field("webhook_tolerance_secs", &self.webhook_tolerance_secs)
             .field("echo_key", &self.echo_key.is_some())

@@ -73,6 +73,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::{
+    address::shown_url,
     context::CallContext,
     error::Result,
     http::call_with,
@@ -129,7 +130,7 @@ impl fmt::Debug for SendGrid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendGrid")
             .field("name", &self.name)
-            .field("endpoint", &self.endpoints.send)
+            .field("endpoint", &shown_url(&self.endpoints.send.to_string()))
             .field("sandbox", &self.sandbox)
             .finish_non_exhaustive()
     }

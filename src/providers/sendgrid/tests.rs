@@ -1,37 +1,24 @@
-use std::sync::Mutex;
+use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
     Attachment, ErrorKind, Mailbox, MessageId, TenantId,
     error::Certainty,
-    http::{HttpRequest, HttpResponse, HttpTransport},
+    http::HttpResponse,
     message::{ListUnsubscribe, Priority, VendorOption, VendorTemplate},
+    testing::{self, HttpStep, ScriptedHttp},
 };
 
-/// Answers by a script and keeps the requests.
-#[derive(Debug)]
-struct Script(Mutex<Vec<HttpResponse>>, Mutex<Vec<HttpRequest>>);
-
-#[async_trait]
-impl HttpTransport for Script {
-    async fn send(&self, request: HttpRequest, _: Option<Duration>) -> Result<HttpResponse> {
-        self.1.lock().expect("whole").push(request);
-        Ok(self.0.lock().expect("whole").remove(0))
-    }
-}
-
-fn script(answers: Vec<HttpResponse>) -> (std::sync::Arc<Script>, CallContext) {
-    let script = std::sync::Arc::new(Script(Mutex::new(answers), Mutex::default()));
-    let cx = CallContext::default().with_http(script.clone());
+fn script(answer: HttpResponse) -> (ScriptedHttp, CallContext) {
+    let script = ScriptedHttp::new().then(HttpStep::Answer(answer));
+    let cx = CallContext::default().with_http(Arc::new(script.clone()));
     (script, cx)
 }
 
 fn answer(status: u16, body: &str) -> HttpResponse {
-    let response = http::Response::builder().status(status).header("X-Message-Id", "abc");
-    response.body(Bytes::copy_from_slice(body.as_bytes())).expect("a valid answer")
+    testing::answer(status, &[("x-message-id", "abc")], body.to_owned())
 }
 
 fn id() -> MessageId {
@@ -240,15 +227,15 @@ fn what_sendgrid_would_lose_is_refused_by_name() {
 
 #[tokio::test]
 async fn sending_asks_once_and_reads_the_id() {
-    let (script, cx) = script(vec![answer(202, "")]);
+    let (script, cx) = script(answer(202, ""));
     let email = Email::builder().from("s@x.org").to("a@x.org").cc("b@x.org").subject("s").text("t").build();
     let email = email.expect("valid");
     let receipt = sendgrid().send(&cx, Outgoing::new(&email, id(), &TenantId::DEFAULT, "key")).await;
     let receipt = receipt.expect("accepted");
     assert_eq!(receipt.accepted_count(), 2);
     assert!(receipt.outcomes.iter().all(|outcome| outcome.vendor_id() == Some("abc")));
-    let requests = script.1.lock().expect("whole");
-    let [request] = &requests[..] else { panic!("one request") };
+    let requests = script.requests();
+    let [testing::RecordedRequest { request, .. }] = &requests[..] else { panic!("one request") };
     assert_eq!(
         (request.method().as_str(), request.uri().to_string().as_str()),
         ("POST", "https://api.sendgrid.com/v3/mail/send")
@@ -261,7 +248,7 @@ async fn sending_asks_once_and_reads_the_id() {
 #[tokio::test]
 async fn only_a_mail_in_the_sandbox_may_be_answered_by_200() {
     for (sandbox, status, accepted) in [(true, 200, true), (false, 200, false), (true, 204, false)] {
-        let (_, cx) = script(vec![answer(status, "<html>")]);
+        let (_, cx) = script(answer(status, "<html>"));
         let email = Email::builder().from("s@x.org").to("a@x.org").subject("s").text("t");
         let email = email.option(VendorOption::new("sendgrid", "sandbox", sandbox)).build().expect("valid");
         let sent = sendgrid().send(&cx, Outgoing::new(&email, id(), &TenantId::DEFAULT, "key")).await;
@@ -277,7 +264,7 @@ async fn only_a_mail_in_the_sandbox_may_be_answered_by_200() {
 
 #[tokio::test]
 async fn a_key_that_the_vendor_repeats_is_not_shown() {
-    let (_, cx) = script(vec![answer(401, r#"{"errors":[{"message":"bad key SG.key"}]}"#)]);
+    let (_, cx) = script(answer(401, r#"{"errors":[{"message":"bad key SG.key"}]}"#));
     let email = Email::builder().from("s@x.org").to("a@x.org").subject("s").text("t").build().expect("valid");
     let sent = sendgrid().send(&cx, Outgoing::new(&email, id(), &TenantId::DEFAULT, "key")).await;
     let error = sent.expect_err("refused");
@@ -293,10 +280,10 @@ async fn the_check_asks_whether_the_key_may_send() {
         (401, r#"{"errors":[{"message":"authorization required"}]}"#, Some(ErrorKind::Auth)),
     ];
     for (status, body, expected) in table {
-        let (script, cx) = script(vec![answer(status, body)]);
+        let (script, cx) = script(answer(status, body));
         let checked = sendgrid().check(&cx).await;
         assert_eq!(checked.err().map(|error| error.kind()), expected, "{body}");
-        assert_eq!(script.1.lock().expect("whole")[0].uri().path(), "/v3/scopes");
+        assert_eq!(script.requests()[0].request.uri().path(), "/v3/scopes");
     }
 }
 

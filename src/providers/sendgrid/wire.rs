@@ -76,6 +76,7 @@ fn message_id(answer: &HttpResponse) -> Option<Arc<str>> {
 pub(super) fn health(answer: &HttpResponse, now: Timestamp) -> Result<Health> {
     match answer.status().as_u16() {
         200 => scopes(answer),
+        201..=299 => Err(not_understood(answer, "SendGrid answers with status 200")),
         _ => Err(errors::first(answer, now)),
     }
 }

@@ -4,11 +4,12 @@ use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use lettre::transport::smtp::authentication::Mechanism;
 use secrecy::SecretString;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::{Smtp, pool::Pool, server::Server, url};
 use crate::{
     error::{Error, Result},
+    providers::settings::{optional_secret, read_as_table},
     secret::Credential,
 };
 
@@ -320,7 +321,8 @@ impl fmt::Debug for SmtpConfig {
         let login = if self.login.is_some() { "set" } else { "none" };
         f.debug_struct("SmtpConfig")
             .field("name", &self.name)
-            .field("host", &self.host)
+            // In the place of a host a whole URL may stand; `build` refuses it.
+            .field("host", &if self.host.contains('@') { "…" } else { &self.host })
             .field("port", &self.effective_port())
             .field("tls", &self.tls)
             .field("login", &login)
@@ -330,7 +332,7 @@ impl fmt::Debug for SmtpConfig {
 
 /// What a configuration file says.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 struct Fields {
     name: Option<Arc<str>>,
     host: String,
@@ -338,7 +340,7 @@ struct Fields {
     #[serde(default)]
     tls: SmtpTls,
     user: Option<String>,
-    #[serde(default, deserialize_with = "secret")]
+    #[serde(default, deserialize_with = "optional_secret")]
     password: Option<SecretString>,
     #[serde(default)]
     auth: SmtpAuth,
@@ -350,9 +352,7 @@ struct Fields {
     timeout_secs: Option<u64>,
 }
 
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(SecretString::from))
-}
+read_as_table!(Fields by Fields);
 
 impl TryFrom<Fields> for SmtpConfig {
     type Error = Error;

@@ -93,10 +93,15 @@ pub(super) fn login_failed(error: smtp::Error, password: &str) -> Error {
 fn blotted(said: &str, password: &str) -> String {
     let tells = |word: &str| {
         let octets = BASE64.decode(word).unwrap_or_default();
-        word.contains(password) || octets.windows(password.len().max(1)).any(|w| w == password.as_bytes())
+        octets.windows(password.len().max(1)).any(|w| w == password.as_bytes())
     };
-    let words = said.replace(password, "***");
-    words.split(' ').map(|word| if tells(word) { "***" } else { word }).collect::<Vec<_>>().join(" ")
+    let mut clean = said.replace(password, "***");
+    for word in said.split(|c: char| !c.is_ascii_alphanumeric() && !"+/=".contains(c)) {
+        if tells(word) {
+            clean = clean.replace(word, "***");
+        }
+    }
+    clean
 }
 
 /// No answer in time.

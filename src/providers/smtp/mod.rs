@@ -78,7 +78,6 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use secrecy::SecretString;
-use serde_json::Value;
 
 use self::{config::Login, mime::Mail, pool::Pool, server::Server};
 use crate::{
@@ -87,6 +86,7 @@ use crate::{
     error::{Certainty, Error, ErrorKind, Result},
     message::{Email, Features, Message},
     provider::{Capabilities, Health, Outcome, Outgoing, Provider, Receipt, Vendor},
+    providers::options::{addressed, unknown, wrong},
 };
 
 pub use self::config::{SmtpAuth, SmtpConfig, SmtpTls};
@@ -208,15 +208,12 @@ fn field(email: &Email, index: usize) -> String {
 /// The one option there is: where mail that cannot be delivered returns to.
 fn return_path(email: &Email) -> Result<Option<EmailAddress>> {
     let mut path = None;
-    for option in email.options().iter().filter(|option| &*option.vendor == CAPABILITIES.vendor) {
-        let wrong = |why: &str| Error::invalid(format!("options[{:?}]", option.name), why.to_owned());
-        path = match (&*option.name, &option.value) {
-            ("return_path", Value::String(address)) => {
-                Some(address.parse().map_err(|_| wrong("expected an email address"))?)
-            }
-            ("return_path", _) => return Err(wrong("expected an email address as a string")),
-            _ => return Err(wrong("smtp knows no such option; known is return_path")),
-        };
+    for option in addressed(email.options(), CAPABILITIES.vendor) {
+        if &*option.name != "return_path" {
+            return Err(unknown(option, &["return_path"]));
+        }
+        let address = option.value.as_str().and_then(|text| text.parse().ok());
+        path = Some(address.ok_or_else(|| wrong(option, "an email address"))?);
     }
     Ok(path)
 }

@@ -19,6 +19,8 @@ use crate::{
     time::Timestamp,
 };
 
+mod conformance;
+
 /// What a scripted server does at each turn: `Say` answers the next command, beginning with the greeting.
 #[derive(Clone, Copy)]
 enum Turn {

@@ -1,13 +1,14 @@
 //! What the Bot API needs to know.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
-use http::Uri;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::{Telegram, VENDOR, limits};
 use crate::{
+    address::shown_url,
     error::{Error, Result},
+    providers::settings::{checked_name, credential, read_as_table, variable, web_uri},
     secret::Credential,
 };
 
@@ -24,10 +25,18 @@ const URL_VAR: &str = "TELEGRAM_BASE_URL";
 /// assert!(!format!("{telegram:?}").contains("bot-token"));
 /// # Ok::<(), tidings::Error>(())
 /// ```
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct TelegramConfig {
+    name: Option<String>,
+    token: Credential,
+    base_url: Option<String>,
+}
+
+/// What a configuration file says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, remote = "TelegramConfig")]
+struct Fields {
     #[serde(default)]
     name: Option<String>,
     #[serde(deserialize_with = "credential")]
@@ -35,6 +44,8 @@ pub struct TelegramConfig {
     #[serde(default)]
     base_url: Option<String>,
 }
+
+read_as_table!(TelegramConfig by Fields);
 
 impl TelegramConfig {
     /// Sends as the bot of this token, such as `123456:ABC-DEF`.
@@ -61,9 +72,8 @@ impl TelegramConfig {
     /// # Errors
     /// None so far: [`build`](Self::build) checks the values.
     pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
-        let given = |name| lookup(name).filter(|value| !value.trim().is_empty());
-        let config = |token: String| Self { base_url: given(URL_VAR), ..Self::new(token.trim()) };
-        Ok(given(TOKEN_VAR).map(config))
+        let base_url = variable(&lookup, URL_VAR);
+        Ok(variable(&lookup, TOKEN_VAR).map(|token| Self { base_url, ..Self::new(token) }))
     }
 
     /// As [`from_vars`](Self::from_vars) over the environment.
@@ -79,27 +89,20 @@ impl TelegramConfig {
     /// # Errors
     /// Of kind `config`, naming the option that cannot be right.
     pub fn build(self) -> Result<Telegram> {
-        let name: Arc<str> = self.name.as_deref().unwrap_or(VENDOR).into();
-        if name.is_empty() {
-            return Err(Error::config("the name of a telegram provider must not be empty"));
-        }
+        let name = checked_name(self.name.unwrap_or_else(|| VENDOR.to_owned()))?;
         let base_url = self.base_url.as_deref().unwrap_or(BASE_URL).trim_end_matches('/');
         check_url(base_url)?;
         let max_upload = if base_url == BASE_URL { limits::MAX_FILE } else { limits::MAX_LOCAL_FILE };
-        Ok(Telegram { name, base_url: base_url.into(), token: self.token, max_upload })
+        Ok(Telegram { name: name.into(), base_url: base_url.into(), token: self.token, max_upload })
     }
 }
 
 fn check_url(base_url: &str) -> Result<()> {
-    let fits = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
-    match base_url.parse::<Uri>() {
-        Ok(uri) if fits(&uri) => Ok(()),
-        _ => Err(Error::config(format!("telegram's base_url must be an address such as {BASE_URL}"))),
+    // Unlike the vendor's own, a Bot API server in one's own network speaks http.
+    match web_uri(base_url).filter(|uri| uri.query().is_none()) {
+        Some(_) => Ok(()),
+        None => Err(Error::config(format!("telegram's base_url must be an address such as {BASE_URL}"))),
     }
-}
-
-fn credential<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Credential, D::Error> {
-    String::deserialize(deserializer).map(Credential::from)
 }
 
 impl fmt::Debug for TelegramConfig {
@@ -107,7 +110,7 @@ impl fmt::Debug for TelegramConfig {
         f.debug_struct("TelegramConfig")
             .field("name", &self.name)
             .field("token", &self.token)
-            .field("base_url", &self.base_url)
+            .field("base_url", &self.base_url.as_deref().map(shown_url))
             .finish()
     }
 }

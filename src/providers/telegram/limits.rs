@@ -2,7 +2,7 @@
 
 use super::{
     markdown::visible,
-    options::{Options, wrong},
+    options::{Options, misplaced},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -167,7 +167,7 @@ fn check_options(media: &[Media], options: Options) -> Result<()> {
         ("show_caption_above_media", options.show_caption_above_media),
     ];
     match asked.into_iter().find(|(_, asked)| *asked) {
-        Some((name, _)) if !seen => Err(wrong(name, "this option needs a picture or a video".into())),
+        Some((name, _)) if !seen => Err(misplaced(name, "this option needs a picture or a video")),
         _ => Ok(()),
     }
 }

@@ -66,6 +66,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 use crate::{
+    address::shown_url,
     context::CallContext,
     error::Result,
     http::{HttpResponse, call_with},
@@ -116,10 +117,12 @@ pub struct Telegram {
 impl Telegram {
     async fn call(&self, cx: &CallContext, call: &Call<'_>, boundary: &str) -> Result<HttpResponse> {
         let (content_type, body) = call.body(boundary)?;
-        call_with(cx, &self.token, |token| {
+        let answer = call_with(cx, &self.token, |token| {
             form::request(&self.base_url, token, call.method, content_type.clone(), body.clone())
         })
-        .await
+        .await?;
+        // Failures may come under a status of success, and what is no failure by status is not blotted.
+        Ok(wire::blotted(answer, &*self.token.value(cx).await?))
     }
 
     async fn deliver(&self, cx: &CallContext, item: Outgoing<'_, Chat>) -> Result<Receipt> {
@@ -164,7 +167,7 @@ impl fmt::Debug for Telegram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Telegram")
             .field("name", &self.name)
-            .field("base_url", &self.base_url)
+            .field("base_url", &shown_url(&self.base_url))
             .field("token", &self.token)
             .finish_non_exhaustive()
     }

@@ -1,15 +1,21 @@
 //! The wishes that only Telegram understands.
 
-use serde_json::Value;
-
 use super::VENDOR;
 use crate::{
     error::{Error, Result},
     message::VendorOption,
+    providers::options::{addressed, boolean, unknown},
 };
 
-const KNOWN: &str = "allow_paid_broadcast, allow_sending_without_reply, disable_notification, has_spoiler, \
-                     link_preview, protect_content, show_caption_above_media";
+const KNOWN: &[&str] = &[
+    "allow_paid_broadcast",
+    "allow_sending_without_reply",
+    "disable_notification",
+    "has_spoiler",
+    "link_preview",
+    "protect_content",
+    "show_caption_above_media",
+];
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Options {
@@ -26,7 +32,7 @@ impl Options {
     /// Reads those that are addressed to this vendor.
     pub(super) fn read(options: &[VendorOption]) -> Result<Self> {
         let mut read = Self::default();
-        for option in options.iter().filter(|option| &*option.vendor == VENDOR) {
+        for option in addressed(options, VENDOR) {
             read.take(option)?;
         }
         Ok(read)
@@ -34,27 +40,21 @@ impl Options {
 
     fn take(&mut self, option: &VendorOption) -> Result<()> {
         match &*option.name {
-            "allow_paid_broadcast" => self.allow_paid_broadcast = flag(option)?,
-            "allow_sending_without_reply" => self.allow_sending_without_reply = flag(option)?,
-            "disable_notification" => self.disable_notification = flag(option)?,
-            "has_spoiler" => self.has_spoiler = flag(option)?,
-            "link_preview" => self.no_link_preview = !flag(option)?,
-            "protect_content" => self.protect_content = flag(option)?,
-            "show_caption_above_media" => self.show_caption_above_media = flag(option)?,
-            name => return Err(wrong(name, format!("telegram has no such option; it has {KNOWN}"))),
+            "allow_paid_broadcast" => self.allow_paid_broadcast = boolean(option)?,
+            "allow_sending_without_reply" => self.allow_sending_without_reply = boolean(option)?,
+            "disable_notification" => self.disable_notification = boolean(option)?,
+            "has_spoiler" => self.has_spoiler = boolean(option)?,
+            "link_preview" => self.no_link_preview = !boolean(option)?,
+            "protect_content" => self.protect_content = boolean(option)?,
+            "show_caption_above_media" => self.show_caption_above_media = boolean(option)?,
+            _ => return Err(unknown(option, KNOWN)),
         }
         Ok(())
     }
 }
 
-fn flag(option: &VendorOption) -> Result<bool> {
-    match option.value {
-        Value::Bool(yes) => Ok(yes),
-        _ => Err(wrong(&option.name, "expected true or false".into())),
-    }
-}
-
-pub(super) fn wrong(name: &str, why: String) -> Error {
+/// An option that does not fit the message.
+pub(super) fn misplaced(name: &str, why: &'static str) -> Error {
     Error::invalid(format!("options[\"{VENDOR}.{name}\"]"), why)
 }
 

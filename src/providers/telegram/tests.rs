@@ -1,46 +1,25 @@
-use std::{collections::VecDeque, sync::Mutex, time::Duration};
-
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    error::{Certainty, Error, ErrorKind},
-    http::{HttpRequest, HttpTransport},
+    error::{Certainty, ErrorKind},
+    http::HttpRequest,
     id::{MessageId, TenantId},
     message::{Builder, Button, File, Location, Media, MediaKind, Message as _, VendorOption},
-    time::SystemClock,
+    testing::{self, HttpStep, ScriptedHttp},
 };
 
 const TOKEN: &str = "123456:ABC-DEF_secret";
 const SENT: &str = r#"{"ok":true,"result":{"message_id":17,"date":1,"chat":{"id":-1001,"type":"channel"}}}"#;
 
-/// Answers what it was given, in order, and keeps the requests.
-#[derive(Debug, Default)]
-struct Script {
-    answers: Mutex<VecDeque<Result<HttpResponse>>>,
-    requests: Mutex<Vec<HttpRequest>>,
+fn answer(status: u16, body: &str) -> HttpStep {
+    HttpStep::Answer(testing::answer(status, &[], body.to_owned()))
 }
 
-#[async_trait]
-impl HttpTransport for Script {
-    async fn send(&self, request: HttpRequest, _: Option<Duration>) -> Result<HttpResponse> {
-        self.requests.lock().expect("no panic").push(request);
-        self.answers.lock().expect("no panic").pop_front().expect("an answer for each request")
-    }
-}
-
-fn answer(status: u16, body: &str) -> Result<HttpResponse> {
-    Ok(http::Response::builder()
-        .status(status)
-        .body(Bytes::copy_from_slice(body.as_bytes()))
-        .expect("an answer"))
-}
-
-fn world(answers: impl IntoIterator<Item = Result<HttpResponse>>) -> (Arc<Script>, CallContext) {
-    let script = Arc::new(Script { answers: Mutex::new(answers.into_iter().collect()), ..Script::default() });
-    let cx = CallContext::new(Arc::new(SystemClock)).with_http(Arc::clone(&script) as Arc<dyn HttpTransport>);
-    (script, cx)
+fn world(answers: impl IntoIterator<Item = HttpStep>) -> (ScriptedHttp, CallContext) {
+    let script = answers.into_iter().fold(ScriptedHttp::new(), ScriptedHttp::then);
+    (script.clone(), CallContext::default().with_http(Arc::new(script)))
 }
 
 fn config() -> TelegramConfig {
@@ -59,9 +38,9 @@ async fn request_of(chat: Builder<Chat>) -> HttpRequest {
     let (script, cx) = world([answer(200, SENT)]);
     let telegram = config().build().expect("whole");
     send(&telegram, &cx, &chat.build().expect("valid")).await.expect("sent");
-    let mut requests = script.requests.lock().expect("no panic");
+    let mut requests = script.requests();
     assert_eq!(requests.len(), 1);
-    requests.remove(0)
+    requests.remove(0).request
 }
 
 /// Method and parameters of a request without files.
@@ -392,10 +371,10 @@ async fn failures_name_the_instance_and_never_the_token() {
     let telegram = config().build().expect("whole");
     let echo =
         format!(r#"{{"ok":false,"error_code":403,"description":"Forbidden: /bot{TOKEN}/sendMessage"}}"#);
-    let lost = Err(Error::new(ErrorKind::Transport, "the connection failed before the answer"));
     let table = [
-        (lost, ErrorKind::Transport, Certainty::Unknown),
+        (HttpStep::ResetAfterSend, ErrorKind::Transport, Certainty::Unknown),
         (answer(403, &echo), ErrorKind::Permission, Certainty::NotSent),
+        (answer(200, &echo), ErrorKind::Permission, Certainty::NotSent),
         (
             answer(401, r#"{"ok":false,"error_code":401,"description":"Unauthorized"}"#),
             ErrorKind::Auth,
@@ -452,9 +431,9 @@ async fn the_check_asks_who_the_bot_is() {
     let telegram = config().build().expect("whole");
     assert_eq!(telegram.check(&cx).await.expect("good"), Health::Good);
     assert_eq!(telegram.check(&cx).await.expect_err("refused").kind(), ErrorKind::Auth);
-    let requests = script.requests.lock().expect("no panic");
-    assert!(requests[0].uri().path().ends_with("/getMe"));
-    assert_eq!(requests[0].body(), "{}");
+    let requests = script.requests();
+    assert!(requests[0].request.uri().path().ends_with("/getMe"));
+    assert_eq!(requests[0].request.body(), "{}");
 }
 
 #[test]

@@ -5,13 +5,13 @@ use std::fmt;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{Twilio, wire::Endpoints};
+use super::{Twilio, callback::CallbackSecrets, wire::Endpoints};
 use crate::{
-    address::{PhoneNumber, SmsSender, WebUrl},
+    address::{PhoneNumber, SmsSender, WebUrl, shown_url},
     error::{Error, Result},
     providers::{
         echo::EchoKey,
-        settings::{checked_name, optional_credential, optional_secret, variable},
+        settings::{checked_name, optional_credential, optional_secret, read_as_table, variable},
     },
     secret::Credential,
 };
@@ -29,43 +29,61 @@ const BASE_URL: &str = "https://api.twilio.com";
 ///     .build()?;
 /// # Ok::<(), tidings::Error>(())
 /// ```
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct TwilioConfig {
     /// The account, `AC…`.
     pub account_sid: String,
     /// The account's auth token: for calls if there is no API key, and for the signatures of webhooks.
-    #[serde(default, deserialize_with = "optional_credential")]
     pub auth_token: Option<Credential>,
     /// An API key, `SK…`, in place of the auth token for calls.
-    #[serde(default)]
     pub api_key: Option<String>,
     /// The API key's secret.
-    #[serde(default, deserialize_with = "optional_credential")]
     pub api_secret: Option<Credential>,
     /// The name of this instance.
-    #[serde(default = "default_name")]
     pub name: String,
     /// Where the API is.
-    #[serde(default = "default_base_url")]
     pub base_url: String,
     /// Who writes text messages that name no sender.
-    #[serde(default)]
     pub from: Option<SmsSender>,
     /// Who writes WhatsApp messages that name no sender.
-    #[serde(default)]
     pub whatsapp_from: Option<PhoneNumber>,
     /// A messaging service, `MG…`, that chooses the sender of messages for which none is named.
-    #[serde(default)]
     pub messaging_service: Option<String>,
     /// Where Twilio tells what became of a message.
-    #[serde(default)]
     pub status_callback: Option<WebUrl>,
     /// The secret behind the token in that URL; made of the auth token or the API secret if empty.
-    #[serde(default, deserialize_with = "optional_secret")]
     pub echo_key: Option<SecretString>,
 }
+
+/// What a configuration file says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, remote = "TwilioConfig")]
+struct Fields {
+    account_sid: String,
+    #[serde(default, deserialize_with = "optional_credential")]
+    auth_token: Option<Credential>,
+    #[serde(default)]
+    api_key: Option<String>,
+    #[serde(default, deserialize_with = "optional_credential")]
+    api_secret: Option<Credential>,
+    #[serde(default = "default_name")]
+    name: String,
+    #[serde(default = "default_base_url")]
+    base_url: String,
+    #[serde(default)]
+    from: Option<SmsSender>,
+    #[serde(default)]
+    whatsapp_from: Option<PhoneNumber>,
+    #[serde(default)]
+    messaging_service: Option<String>,
+    #[serde(default)]
+    status_callback: Option<WebUrl>,
+    #[serde(default, deserialize_with = "optional_secret")]
+    echo_key: Option<SecretString>,
+}
+
+read_as_table!(TwilioConfig by Fields);
 
 fn default_name() -> String {
     super::VENDOR.to_owned()
@@ -218,6 +236,7 @@ impl TwilioConfig {
             from: self.from,
             whatsapp_from: self.whatsapp_from.map(|from| format!("whatsapp:{from}")),
             messaging_service: self.messaging_service,
+            callback_secrets: CallbackSecrets::of(self.status_callback.as_ref()),
             status_callback: self.status_callback,
         })
     }
@@ -258,7 +277,7 @@ impl fmt::Debug for TwilioConfig {
         f.debug_struct("TwilioConfig")
             .field("name", &self.name)
             .field("account_sid", &self.account_sid)
-            .field("base_url", &self.base_url)
+            .field("base_url", &shown_url(&self.base_url))
             .field("auth_token", &self.auth_token.is_some())
             .field("api_key", &self.api_key)
             .field("from", &self.from)

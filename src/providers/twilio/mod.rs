@@ -71,7 +71,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::{
-    address::{SmsSender, WebUrl},
+    address::{SmsSender, WebUrl, shown_url},
     context::CallContext,
     error::Result,
     http::call_with,
@@ -82,6 +82,7 @@ use crate::{
     webhook::{Inbound, RawRequest, Verified, Webhook},
 };
 
+mod callback;
 mod config;
 mod errors;
 mod form;
@@ -112,13 +113,14 @@ pub struct Twilio {
     whatsapp_from: Option<String>,
     messaging_service: Option<String>,
     status_callback: Option<WebUrl>,
+    callback_secrets: callback::CallbackSecrets,
     echo: Option<EchoKey>,
 }
 
 impl Twilio {
     async fn post(&self, cx: &CallContext, form: Bytes) -> Result<Receipt> {
         let build = |secret: &_| wire::request(&self.endpoints, &self.user, secret, form.clone());
-        let answer = call_with(cx, &self.secret, build).await?;
+        let answer = self.callback_secrets.blotted(call_with(cx, &self.secret, build).await?);
         wire::receipt(&answer, cx.clock().now())
     }
 }
@@ -127,7 +129,7 @@ impl fmt::Debug for Twilio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Twilio")
             .field("name", &self.name)
-            .field("endpoint", &self.endpoints.messages)
+            .field("endpoint", &shown_url(&self.endpoints.messages.to_string()))
             .field("from", &self.from)
             .field("messaging_service", &self.messaging_service)
             .field("status_callback", &self.status_callback)

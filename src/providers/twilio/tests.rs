@@ -1,13 +1,10 @@
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use super::*;
 use crate::{
     Certainty, ErrorKind, Location, Media, MessageId, TenantId,
-    http::{HttpRequest, HttpResponse, HttpTransport},
     message::{File, MediaKind, VendorOption, WhatsAppTemplate},
+    testing::{self, ScriptedHttp},
 };
 
 const SID: &str = "AC0123456789abcdef0123456789abcdef";
@@ -15,22 +12,9 @@ const SERVICE: &str = "MG0123456789abcdef0123456789abcdef";
 const TEMPLATE: &str = "HX0123456789abcdef0123456789abcdef";
 const TO: &str = "+15005550006";
 
-/// Answers by a script and keeps the requests.
-#[derive(Debug)]
-struct Script(Mutex<Vec<HttpResponse>>, Mutex<Vec<HttpRequest>>);
-
-#[async_trait]
-impl HttpTransport for Script {
-    async fn send(&self, request: HttpRequest, _: Option<Duration>) -> Result<HttpResponse> {
-        self.1.lock().expect("whole").push(request);
-        Ok(self.0.lock().expect("whole").remove(0))
-    }
-}
-
-fn script(status: u16, body: &str) -> (Arc<Script>, CallContext) {
-    let answer = http::Response::builder().status(status).body(Bytes::copy_from_slice(body.as_bytes()));
-    let script = Arc::new(Script(Mutex::new(vec![answer.expect("valid")]), Mutex::default()));
-    let cx = CallContext::default().with_http(script.clone());
+fn script(status: u16, body: &str) -> (ScriptedHttp, CallContext) {
+    let script = ScriptedHttp::new().json(status, body.to_owned());
+    let cx = CallContext::default().with_http(Arc::new(script.clone()));
     (script, cx)
 }
 
@@ -218,8 +202,8 @@ async fn sending_asks_once_and_reads_the_sid() {
     let twilio = config().build().expect("valid");
     let receipt = twilio.send(&cx, Outgoing::new(&sms, id(), &TenantId::DEFAULT, "key")).await;
     assert_eq!(receipt.expect("accepted").outcomes[0].vendor_id(), Some("SM1"));
-    let requests = script.1.lock().expect("whole");
-    let [request] = &requests[..] else { panic!("one request") };
+    let requests = script.requests();
+    let [testing::RecordedRequest { request, .. }] = &requests[..] else { panic!("one request") };
     let url = format!("https://api.twilio.com/2010-04-01/Accounts/{SID}/Messages.json");
     assert_eq!((request.method().as_str(), request.uri().to_string()), ("POST", url));
     assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
@@ -273,7 +257,7 @@ async fn the_check_reads_one_message_with_an_api_key_too() {
     ] {
         let (script, cx) = script(status, body);
         assert_eq!(twilio.check(&cx).await.err().map(|error| error.kind()), expected, "{body}");
-        assert_eq!(script.1.lock().expect("whole")[0].uri().query(), Some("PageSize=1"));
+        assert_eq!(script.requests()[0].request.uri().query(), Some("PageSize=1"));
     }
 }
 
