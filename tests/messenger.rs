@@ -230,8 +230,8 @@ async fn the_sixty_first_message_of_a_number_waits() {
         messenger.send(sms(number)).await.expect("sent at once");
     }
     let waiting = tokio::spawn(messenger.send(sms(60)).into_future());
-    // The total time-out and the limiter's turn.
-    clock.sleepers_reach(2).await;
+    // It waits for the limiter, and nothing else.
+    clock.sleepers_reach(1).await;
     recorder.assert_count(60, any());
     clock.advance(Duration::from_millis(59_999));
     tokio::task::yield_now().await;
@@ -338,7 +338,7 @@ async fn an_attempt_that_hangs_ends_unknown_and_goes_nowhere_else() {
         .build()
         .expect("valid");
     let sending = tokio::spawn(messenger.send(sms(1)).into_future());
-    clock.sleepers_reach(2).await;
+    clock.sleepers_reach(1).await;
     clock.advance(Duration::from_secs(5));
     let error = sending.await.expect("no panic").expect_err("no answer");
     assert_eq!(
@@ -376,7 +376,7 @@ async fn dropping_a_send_during_an_attempt_notes_unknown() {
     let vendor = Scripted::new(Script::new().accept_then_hang());
     let messenger = Messenger::builder().sms(vendor.clone()).clock(clock.clone()).build().expect("valid");
     let sending = tokio::spawn(messenger.send(sms(1)).into_future());
-    clock.sleepers_reach(2).await;
+    clock.sleepers_reach(1).await;
     sending.abort();
     assert!(sending.await.expect_err("aborted").is_cancelled());
     assert!(vendor.calls()[0].was_accepted(), "the fault struck");
@@ -392,7 +392,7 @@ async fn dropping_a_send_that_waits_notes_that_nothing_was_sent() {
     let vendor = Scripted::new(Script::new().each(1.0, 1, Step::RateLimited(Duration::from_secs(20))));
     let messenger = Messenger::builder().sms(vendor.clone()).clock(clock.clone()).build().expect("valid");
     let sending = tokio::spawn(messenger.send(sms(1)).into_future());
-    clock.sleepers_reach(2).await;
+    clock.sleepers_reach(1).await;
     sending.abort();
     assert!(sending.await.is_err() && vendor.calls().len() == 1);
     assert_eq!(newest(&messenger).await.deliveries, [Status::Cancelled]);

@@ -125,7 +125,7 @@ type Answer<'a> = Pin<Box<dyn Future<Output = Result<HttpResponse>> + Send + 'a>
 #[async_trait]
 impl HttpTransport for ReqwestTransport {
     // Written out, so that the request is converted before the future is made
-    // and need not be kept in it.
+    // and is not kept in it twice.
     fn send<'life0, 'async_trait>(
         &'life0 self,
         request: HttpRequest,
@@ -137,10 +137,10 @@ impl HttpTransport for ReqwestTransport {
     {
         let timeout = timeout.unwrap_or(LONGEST).min(LONGEST);
         let ready = self.client().and_then(|client| Ok((client, self.converted(request, timeout)?)));
-        match ready.map(|(client, request)| client.execute(request)) {
-            Ok(sending) => Box::pin(async move { answer(sending.await.map_err(failed)?).await }),
-            Err(error) => Box::pin(std::future::ready(Err(error))),
-        }
+        Box::pin(async move {
+            let (client, request) = ready?;
+            answer(client.execute(request).await.map_err(failed)?).await
+        })
     }
 }
 
