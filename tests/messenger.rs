@@ -806,3 +806,49 @@ fn needs_and_sizes_are_messages_own() {
     assert_eq!(email(&["a@x.org"]).needs(), Features::NONE);
     assert_eq!(sms(1).size(), 5);
 }
+
+/// A layer of the application's own that never lets a send through.
+#[derive(Debug)]
+struct Stall;
+
+#[derive(Debug)]
+struct Stalled<M: Message>(Arc<dyn Provider<M>>);
+
+impl<M: Message> tidings::middleware::Layer<M> for Stall {
+    fn wrap(&self, inner: Arc<dyn Provider<M>>) -> Arc<dyn Provider<M>> {
+        Arc::new(Stalled(inner))
+    }
+}
+
+impl<M: Message> tidings::Vendor for Stalled<M> {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+}
+
+#[async_trait]
+impl<M: Message> Provider<M> for Stalled<M> {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn send(&self, _: &tidings::CallContext, _: tidings::Outgoing<'_, M>) -> Result<tidings::Receipt> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_layer_that_hangs_is_ended_by_the_total_time_and_nothing_was_sent() {
+    let recorder = Recorder::new();
+    let messenger = Messenger::builder()
+        .all_others(recorder.clone())
+        .per_send(Stall)
+        .total_timeout(Duration::from_secs(9))
+        .clock(clock().auto_advance())
+        .build()
+        .expect("valid");
+    let error = messenger.send(sms(1)).await.expect_err("time is up");
+    assert_eq!((error.kind(), error.certainty()), (ErrorKind::Timeout, Certainty::NotSent), "{error}");
+    recorder.assert_none_sent(any());
+    assert_eq!(newest(&messenger).await.deliveries, [Status::Refused]);
+}
