@@ -230,8 +230,8 @@ async fn the_sixty_first_message_of_a_number_waits() {
         messenger.send(sms(number)).await.expect("sent at once");
     }
     let waiting = tokio::spawn(messenger.send(sms(60)).into_future());
-    // The total time-out and the limiter's turn.
-    clock.sleepers_reach(2).await;
+    // It waits for the limiter, and nothing else.
+    clock.sleepers_reach(1).await;
     recorder.assert_count(60, any());
     clock.advance(Duration::from_millis(59_999));
     tokio::task::yield_now().await;
@@ -338,7 +338,7 @@ async fn an_attempt_that_hangs_ends_unknown_and_goes_nowhere_else() {
         .build()
         .expect("valid");
     let sending = tokio::spawn(messenger.send(sms(1)).into_future());
-    clock.sleepers_reach(2).await;
+    clock.sleepers_reach(1).await;
     clock.advance(Duration::from_secs(5));
     let error = sending.await.expect("no panic").expect_err("no answer");
     assert_eq!(
@@ -376,7 +376,7 @@ async fn dropping_a_send_during_an_attempt_notes_unknown() {
     let vendor = Scripted::new(Script::new().accept_then_hang());
     let messenger = Messenger::builder().sms(vendor.clone()).clock(clock.clone()).build().expect("valid");
     let sending = tokio::spawn(messenger.send(sms(1)).into_future());
-    clock.sleepers_reach(2).await;
+    clock.sleepers_reach(1).await;
     sending.abort();
     assert!(sending.await.expect_err("aborted").is_cancelled());
     assert!(vendor.calls()[0].was_accepted(), "the fault struck");
@@ -392,7 +392,7 @@ async fn dropping_a_send_that_waits_notes_that_nothing_was_sent() {
     let vendor = Scripted::new(Script::new().each(1.0, 1, Step::RateLimited(Duration::from_secs(20))));
     let messenger = Messenger::builder().sms(vendor.clone()).clock(clock.clone()).build().expect("valid");
     let sending = tokio::spawn(messenger.send(sms(1)).into_future());
-    clock.sleepers_reach(2).await;
+    clock.sleepers_reach(1).await;
     sending.abort();
     assert!(sending.await.is_err() && vendor.calls().len() == 1);
     assert_eq!(newest(&messenger).await.deliveries, [Status::Cancelled]);
@@ -805,4 +805,50 @@ fn every_configuration_problem_is_listed_at_once() {
 fn needs_and_sizes_are_messages_own() {
     assert_eq!(email(&["a@x.org"]).needs(), Features::NONE);
     assert_eq!(sms(1).size(), 5);
+}
+
+/// A layer of the application's own that never lets a send through.
+#[derive(Debug)]
+struct Stall;
+
+#[derive(Debug)]
+struct Stalled<M: Message>(Arc<dyn Provider<M>>);
+
+impl<M: Message> tidings::middleware::Layer<M> for Stall {
+    fn wrap(&self, inner: Arc<dyn Provider<M>>) -> Arc<dyn Provider<M>> {
+        Arc::new(Stalled(inner))
+    }
+}
+
+impl<M: Message> tidings::Vendor for Stalled<M> {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+}
+
+#[async_trait]
+impl<M: Message> Provider<M> for Stalled<M> {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn send(&self, _: &tidings::CallContext, _: tidings::Outgoing<'_, M>) -> Result<tidings::Receipt> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_layer_that_hangs_is_ended_by_the_total_time_and_nothing_was_sent() {
+    let recorder = Recorder::new();
+    let messenger = Messenger::builder()
+        .all_others(recorder.clone())
+        .per_send(Stall)
+        .total_timeout(Duration::from_secs(9))
+        .clock(clock().auto_advance())
+        .build()
+        .expect("valid");
+    let error = messenger.send(sms(1)).await.expect_err("time is up");
+    assert_eq!((error.kind(), error.certainty()), (ErrorKind::Timeout, Certainty::NotSent), "{error}");
+    recorder.assert_none_sent(any());
+    assert_eq!(newest(&messenger).await.deliveries, [Status::Refused]);
 }

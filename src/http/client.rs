@@ -125,7 +125,7 @@ type Answer<'a> = Pin<Box<dyn Future<Output = Result<HttpResponse>> + Send + 'a>
 #[async_trait]
 impl HttpTransport for ReqwestTransport {
     // Written out, so that the request is converted before the future is made
-    // and need not be kept in it in two forms.
+    // and is not kept in it twice.
     fn send<'life0, 'async_trait>(
         &'life0 self,
         request: HttpRequest,
@@ -137,14 +137,10 @@ impl HttpTransport for ReqwestTransport {
     {
         let timeout = timeout.unwrap_or(LONGEST).min(LONGEST);
         let ready = self.client().and_then(|client| Ok((client, self.converted(request, timeout)?)));
-        match ready {
-            // Not before the first poll: reqwest's timer wants the runtime that polls.
-            Ok((client, request)) => Box::pin(async move {
-                let sent = client.execute(request).await;
-                answer(sent.map_err(failed)?).await
-            }),
-            Err(error) => Box::pin(std::future::ready(Err(error))),
-        }
+        Box::pin(async move {
+            let (client, request) = ready?;
+            answer(client.execute(request).await.map_err(failed)?).await
+        })
     }
 }
 
