@@ -24,7 +24,7 @@ const PATIENCE: u32 = 64;
 /// ```
 /// use std::time::Duration;
 /// use tidings::{Clock, Timestamp, testing::ManualClock};
-/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let clock = ManualClock::at(Timestamp::from_secs(1_000));
 /// let sleeper = tokio::spawn({
 ///     let clock = clock.clone();
@@ -113,9 +113,18 @@ impl ManualClock {
         lock(&self.shared.state).sleepers.len()
     }
 
-    /// Waits until at least `count` tasks sleep. It measures no time: if they
-    /// never do, it never ends.
+    /// Waits until at least `count` tasks sleep.
+    ///
+    /// # Panics
+    /// If they do not within 20 seconds of the machine's time: a test that hangs says less.
     pub async fn sleepers_reach(&self, count: usize) {
+        let patience = Duration::from_secs(20);
+        if tokio::time::timeout(patience, self.asleep(count)).await.is_err() {
+            panic!("{} tasks sleep after {patience:?}, and not {count}", self.sleepers());
+        }
+    }
+
+    async fn asleep(&self, count: usize) {
         loop {
             let mut asleep = std::pin::pin!(self.shared.fell_asleep.notified());
             // Before the count is read, or one that falls asleep meanwhile is missed.
