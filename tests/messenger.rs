@@ -550,6 +550,65 @@ async fn tenants_do_not_see_each_other() {
 }
 
 #[derive(Debug)]
+struct One(Arc<dyn Provider<Sms>>);
+
+#[async_trait]
+impl ProviderSource<Sms> for One {
+    async fn provider(&self, _: &TenantId, _: &Sms) -> Result<Arc<dyn Provider<Sms>>> {
+        Ok(self.0.clone())
+    }
+}
+
+#[tokio::test]
+async fn a_batch_through_a_source_stays_a_batch() {
+    let most = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let vendor = Counting { most: most.clone() };
+    let messenger = Messenger::builder()
+        .sms_source(One(Arc::new(vendor)))
+        .without_default_rate_limits()
+        .build()
+        .expect("valid");
+    assert!(messenger.send_batch((0..25).map(sms)).await.iter().all(Result::is_ok));
+    assert_eq!(most.load(Ordering::SeqCst), 10, "as many as one call takes");
+}
+
+/// Notes how many messages the largest call had.
+#[derive(Debug)]
+struct Counting {
+    most: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl tidings::Vendor for Counting {
+    fn name(&self) -> &str {
+        "counting"
+    }
+}
+
+#[async_trait]
+impl Provider<Sms> for Counting {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new("counting", Features::ALL).max_batch(10)
+    }
+
+    async fn send(
+        &self,
+        _: &tidings::CallContext,
+        _: tidings::Outgoing<'_, Sms>,
+    ) -> Result<tidings::Receipt> {
+        Ok(tidings::Receipt::accepted(1, None))
+    }
+
+    async fn send_batch(
+        &self,
+        _: &tidings::CallContext,
+        items: &[tidings::Outgoing<'_, Sms>],
+    ) -> Vec<Result<tidings::Receipt>> {
+        self.most.fetch_max(items.len(), Ordering::SeqCst);
+        items.iter().map(|_| Ok(tidings::Receipt::accepted(1, None))).collect()
+    }
+}
+
+#[derive(Debug)]
 struct PerTenant(Recorder, Recorder);
 
 #[async_trait]

@@ -114,17 +114,28 @@ impl Routed for WhatsApp {
     }
 }
 
+/// The provider that was chosen for a message.
+pub(super) struct Chosen<M: Message> {
+    /// With its layers around it if it is fixed; bare if a source named it.
+    pub(super) provider: Arc<dyn Provider<M>>,
+    bare: bool,
+}
+
+impl<M: Routed> Chosen<M> {
+    /// The provider with its layers around it.
+    pub(super) fn layered(self, stack: &Stack) -> Arc<dyn Provider<M>> {
+        if self.bare { stack.around(self.provider) } else { self.provider }
+    }
+}
+
 impl Channels {
-    /// The provider for this tenant's message, with its layers around it.
-    pub(super) async fn provider<M: Routed>(
-        &self,
-        stack: &Stack,
-        tenant: &TenantId,
-        message: &M,
-    ) -> Result<Arc<dyn Provider<M>>> {
+    /// The provider for this tenant's message, one of whose vendors can send it.
+    pub(super) async fn choose<M: Routed>(&self, tenant: &TenantId, message: &M) -> Result<Chosen<M>> {
         match M::slot(self) {
-            Some(Slot::Fixed(provider)) => Ok(Arc::clone(provider)),
-            Some(Slot::Source(source)) => Ok(stack.around(source.provider(tenant, message).await?)),
+            Some(Slot::Fixed(provider)) => Ok(Chosen { provider: Arc::clone(provider), bare: false }),
+            Some(Slot::Source(source)) => {
+                Ok(Chosen { provider: source.provider(tenant, message).await?, bare: true })
+            }
             None => {
                 let text = format!(
                     "no provider is configured for the channel {}; give the builder one with {}",

@@ -6,7 +6,7 @@ use tracing::Instrument as _;
 
 use super::{
     Inner, Messenger,
-    channels::{Routed, some_vendor_admits},
+    channels::{Chosen, Routed, some_vendor_admits},
     flight::Flight,
     options::Options,
     sent::{Sent, judged},
@@ -70,8 +70,9 @@ async fn deliver<M: Routed>(
     admitted: &Admitted<M>,
     options: &Options,
 ) -> Result<Sent> {
-    let provider = inner.channels.provider(&inner.stack, tenant, &*admitted.message).await?;
-    some_vendor_admits(&provider, &*admitted.message)?;
+    let chosen = inner.channels.choose(tenant, &*admitted.message).await?;
+    some_vendor_admits(&chosen.provider, &*admitted.message)?;
+    let provider = chosen.layered(&inner.stack);
     inner.store.record(vec![inner.record_of(tenant, admitted, options)]).await?;
     let mut flight = inner.flight(tenant, admitted);
     let cx = inner.bounded();
@@ -211,26 +212,25 @@ async fn group<M: Routed>(
     let mut parts: Vec<Part<M>> = Vec::new();
     for (index, message) in messages {
         match ready(inner, tenant, message, options).await {
-            Ok((provider, admitted)) => part_of(&mut parts, provider).push((index, admitted)),
+            Ok((chosen, admitted)) => part_of(&mut parts, chosen).push((index, admitted)),
             Err(error) => answers[index] = Some(Err(error)),
         }
     }
-    for (provider, items) in parts {
+    for (chosen, items) in parts {
+        let provider = chosen.layered(&inner.stack);
         let span = tracing::info_span!("tidings.send_batch", channel = Channel::as_str(M::CHANNEL), items = items.len(), tenant = %tenant);
         deliver_batch(inner, tenant, provider, items, options, answers).instrument(span).await;
     }
 }
 
 /// A provider and what it is to send.
-type Part<M> = (Arc<dyn Provider<M>>, Vec<(usize, Admitted<M>)>);
+type Part<M> = (Chosen<M>, Vec<(usize, Admitted<M>)>);
 
-fn part_of<M: Message>(
-    parts: &mut Vec<Part<M>>,
-    provider: Arc<dyn Provider<M>>,
-) -> &mut Vec<(usize, Admitted<M>)> {
-    let known = parts.iter().position(|(known, _)| Arc::ptr_eq(known, &provider));
+fn part_of<M: Message>(parts: &mut Vec<Part<M>>, chosen: Chosen<M>) -> &mut Vec<(usize, Admitted<M>)> {
+    let same = |(known, _): &Part<M>| Arc::ptr_eq(&known.provider, &chosen.provider);
+    let known = parts.iter().position(same);
     let index = known.unwrap_or_else(|| {
-        parts.push((provider, Vec::new()));
+        parts.push((chosen, Vec::new()));
         parts.len() - 1
     });
     &mut parts[index].1
@@ -241,11 +241,11 @@ async fn ready<M: Routed>(
     tenant: &TenantId,
     message: M,
     options: &Options,
-) -> Result<(Arc<dyn Provider<M>>, Admitted<M>)> {
+) -> Result<(Chosen<M>, Admitted<M>)> {
     let admitted = admit(inner, tenant, Box::new(message), options)?;
-    let provider = inner.channels.provider(&inner.stack, tenant, &*admitted.message).await?;
-    some_vendor_admits(&provider, &*admitted.message)?;
-    Ok((provider, admitted))
+    let chosen = inner.channels.choose(tenant, &*admitted.message).await?;
+    some_vendor_admits(&chosen.provider, &*admitted.message)?;
+    Ok((chosen, admitted))
 }
 
 async fn deliver_batch<M: Routed>(

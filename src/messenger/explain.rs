@@ -1,10 +1,10 @@
 //! The path of a send, walked without side effects.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::{
     Messenger,
-    channels::{Routed, Slot, vendors},
+    channels::{Routed, vendors},
     dispatch::admit,
     options::Options,
 };
@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Result},
     message::{Channel, Features},
     middleware::admits,
+    provider::Provider,
 };
 
 /// What would become of a message.
@@ -44,12 +45,8 @@ pub(super) async fn explain<M: Routed>(messenger: &Messenger, message: M) -> Res
     let Messenger { inner, tenant } = messenger;
     let admitted = admit(inner, tenant, Box::new(message), &Options::default())?;
     let message = &*admitted.message;
-    // The bare provider of a source: layers have nothing to say here.
-    let provider = match M::slot(&inner.channels) {
-        Some(Slot::Source(source)) => source.provider(tenant, message).await?,
-        _ => inner.channels.provider(&inner.stack, tenant, message).await?,
-    };
-    let verdict = |vendor: &std::sync::Arc<dyn crate::provider::Provider<M>>| ProviderVerdict {
+    let chosen = inner.channels.choose(tenant, message).await?;
+    let verdict = |vendor: &Arc<dyn Provider<M>>| ProviderVerdict {
         provider: vendor.name().to_owned(),
         refusal: admits(message, &vendor.capabilities()).err(),
     };
@@ -58,7 +55,7 @@ pub(super) async fn explain<M: Routed>(messenger: &Messenger, message: M) -> Res
         recipients: message.recipient_count(),
         sender: message.sender().map(str::to_owned),
         needs: message.needs(),
-        providers: vendors(&provider).iter().map(verdict).collect(),
+        providers: vendors(&chosen.provider).iter().map(verdict).collect(),
     })
 }
 
