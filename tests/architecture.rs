@@ -26,7 +26,7 @@ const VENDORS_SEE: &[&str] = &[
 ];
 
 /// What vendors share between them, so that none imports another.
-const SHARED: &[&str] = &["echo", "options", "settings"];
+const SHARED: &[&str] = &["echo", "shared"];
 
 fn level(room: &str) -> usize {
     let known = LEVELS.iter().position(|rooms| rooms.contains(&room));

@@ -4,24 +4,6 @@
 mod echo;
 #[cfg(feature = "fcm")]
 pub mod fcm;
-#[cfg(any(
-    feature = "fcm",
-    feature = "sendgrid",
-    feature = "smtp",
-    feature = "telegram",
-    feature = "twilio"
-))]
-#[cfg_attr(
-    not(all(
-        feature = "fcm",
-        feature = "sendgrid",
-        feature = "smtp",
-        feature = "telegram",
-        feature = "twilio"
-    )),
-    allow(dead_code, reason = "each vendor uses its part")
-)]
-mod options;
 pub mod preview;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
@@ -42,7 +24,7 @@ pub mod sendgrid;
     )),
     allow(dead_code, reason = "each vendor uses its part")
 )]
-mod settings;
+mod shared;
 #[cfg(feature = "smtp")]
 pub mod smtp;
 #[cfg(feature = "telegram")]

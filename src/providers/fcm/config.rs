@@ -10,7 +10,7 @@ use super::{Fcm, VENDOR, token::AccessTokens};
 use crate::{
     address::shown_url,
     error::{Error, Result},
-    providers::settings::{checked_name, endpoint, read_as_table},
+    providers::shared::settings::{checked_name, endpoint, read_as_table},
     secret::Credential,
 };
 

@@ -5,7 +5,7 @@ use crate::{
     address::WebUrl,
     error::Result,
     message::VendorOption,
-    providers::options::{addressed, boolean, text, unknown, wrong},
+    providers::shared::options::{addressed, boolean, text, unknown, wrong},
 };
 
 const KNOWN: &[&str] =

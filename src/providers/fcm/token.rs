@@ -23,7 +23,7 @@ use crate::{
         HttpRequest, HttpResponse, call,
         classify::{error_for, excerpt, not_understood},
     },
-    providers::settings::secure_uri,
+    providers::shared::settings::secure_uri,
     secret::{CredentialSource, Issued},
     time::Timestamp,
 };

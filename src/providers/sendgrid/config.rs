@@ -11,7 +11,9 @@ use crate::{
     error::{Error, Result},
     providers::{
         echo::EchoKey,
-        settings::{checked_name, credential, optional_secret, optional_text, read_as_table, variable},
+        shared::settings::{
+            checked_name, credential, optional_secret, optional_text, read_as_table, variable,
+        },
     },
     secret::Credential,
 };

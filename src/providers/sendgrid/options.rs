@@ -3,7 +3,7 @@
 use crate::{
     error::Result,
     message::{Email, VendorOption},
-    providers::options::{addressed, boolean, integer, integers, text, unknown},
+    providers::shared::options::{addressed, boolean, integer, integers, text, unknown},
 };
 
 const KNOWN: &[&str] = &[

@@ -16,7 +16,7 @@ use crate::{
     },
     message::{Email, Message},
     provider::{Health, Receipt},
-    providers::settings::endpoint,
+    providers::shared::settings::endpoint,
     time::Timestamp,
 };
 

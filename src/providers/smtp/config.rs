@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{Smtp, pool::Pool, server::Server, url};
 use crate::{
     error::{Error, Result},
-    providers::settings::{optional_secret, read_as_table},
+    providers::shared::settings::{optional_secret, read_as_table},
     secret::Credential,
 };
 

@@ -86,7 +86,7 @@ use crate::{
     error::{Certainty, Error, ErrorKind, Result},
     message::{Email, Features, Message},
     provider::{Capabilities, Health, Outcome, Outgoing, Provider, Receipt, Vendor},
-    providers::options::{addressed, unknown, wrong},
+    providers::shared::options::{addressed, unknown, wrong},
 };
 
 pub use self::config::{SmtpAuth, SmtpConfig, SmtpTls};

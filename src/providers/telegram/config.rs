@@ -8,7 +8,7 @@ use super::{Telegram, VENDOR, limits};
 use crate::{
     address::shown_url,
     error::{Error, Result},
-    providers::settings::{checked_name, credential, read_as_table, variable, web_uri},
+    providers::shared::settings::{checked_name, credential, read_as_table, variable, web_uri},
     secret::Credential,
 };
 

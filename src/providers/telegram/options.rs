@@ -4,7 +4,7 @@ use super::VENDOR;
 use crate::{
     error::{Error, Result},
     message::VendorOption,
-    providers::options::{addressed, boolean, unknown},
+    providers::shared::options::{addressed, boolean, unknown},
 };
 
 const KNOWN: &[&str] = &[

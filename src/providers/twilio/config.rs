@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     providers::{
         echo::EchoKey,
-        settings::{checked_name, optional_credential, optional_secret, read_as_table, variable},
+        shared::settings::{checked_name, optional_credential, optional_secret, read_as_table, variable},
     },
     secret::Credential,
 };

@@ -4,7 +4,7 @@ use super::config::is_sid;
 use crate::{
     error::{Error, Result},
     message::VendorOption,
-    providers::options::{addressed, boolean, integer, text, unknown, word, wrong},
+    providers::shared::options::{addressed, boolean, integer, text, unknown, word, wrong},
     time::Timestamp,
 };
 

@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     http::{HttpRequest, HttpResponse, classify::not_understood, secret_header},
     provider::{Health, Receipt},
-    providers::settings::endpoint,
+    providers::shared::settings::endpoint,
     time::Timestamp,
 };
 

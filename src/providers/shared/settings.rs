@@ -20,7 +20,7 @@ macro_rules! read_as_table {
     ($config:ident by $fields:ident) => {
         impl<'de> serde::Deserialize<'de> for $config {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let table = $crate::providers::settings::table(deserializer)?;
+                let table = $crate::providers::shared::settings::table(deserializer)?;
                 $fields::deserialize(table).map_err(serde::de::Error::custom)
             }
         }

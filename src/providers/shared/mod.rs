@@ -1,0 +1,4 @@
+//! What vendors share between them, so that none imports another.
+
+pub(in crate::providers) mod options;
+pub(in crate::providers) mod settings;
