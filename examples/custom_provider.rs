@@ -96,7 +96,7 @@ impl Provider<Sms> for Acme {
     }
 }
 
-/// A transport of your own, in place of the one over reqwest.
+/// A transport of your own, in place of the built-in one.
 #[derive(Debug)]
 struct Printing;
 

@@ -48,7 +48,7 @@
 //! | `fcm` | Firebase Cloud Messaging, HTTP v1 | push |
 //! | `telegram` | Telegram Bot API | chat |
 //! | `templates` (default) | handlebars templates with limits | all |
-//! | `http-client` | HTTP over reqwest and rustls; vendors that speak HTTP switch it on | |
+//! | `http-client` | HTTP over hyper and rustls, over reqwest where there is a proxy; vendors that speak HTTP switch it on | |
 //! | `full` | all of the above | |
 //! | `testing` | recorder, scripted faults, manual clock, `provider_conformance!` | all |
 //! | `backoff` | only `From<backoff::ExponentialBackoff>` for [`RetryPolicy`](middleware::RetryPolicy) | |

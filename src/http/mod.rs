@@ -2,7 +2,7 @@
 //!
 //! Requests and answers are values of the `http` crate, so that an application
 //! can bring a client of its own; with the feature `http-client` there is one
-//! over reqwest.
+//! over hyper, and one over reqwest for who needs a proxy.
 
 use std::{fmt, time::Duration};
 
@@ -11,14 +11,20 @@ use bytes::Bytes;
 
 use crate::error::Result;
 
+#[cfg(feature = "http-client")]
+mod body;
 mod call;
 pub mod classify;
 #[cfg(feature = "http-client")]
-mod client;
+mod over_hyper;
+#[cfg(feature = "http-client")]
+mod over_reqwest;
 
 pub use call::{call, call_with, secret_header};
 #[cfg(feature = "http-client")]
-pub use client::ReqwestTransport;
+pub use over_hyper::HyperTransport;
+#[cfg(feature = "http-client")]
+pub use over_reqwest::ReqwestTransport;
 
 /// A request, complete and ready to be sent.
 pub type HttpRequest = http::Request<Bytes>;
@@ -49,6 +55,35 @@ pub trait HttpTransport: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `Transport` and `Timeout`, with the certainty described above.
     async fn send(&self, request: HttpRequest, timeout: Option<Duration>) -> Result<HttpResponse>;
+}
+
+/// What the built-in transports have in common.
+#[cfg(feature = "http-client")]
+mod common {
+    use std::{error::Error as StdError, time::Duration};
+
+    use crate::error::Error;
+
+    pub(super) const CONNECT: Duration = Duration::from_secs(10);
+    /// For calls without a deadline: neither client has a limit of its own.
+    pub(super) const LONGEST: Duration = Duration::from_secs(60);
+    pub(super) const USER_AGENT: &str = concat!("tidings/", env!("CARGO_PKG_VERSION"));
+    pub(super) const CANNOT_CONNECT: &str = "cannot connect to the vendor";
+    pub(super) const BROKEN: &str = "the connection failed before the answer";
+
+    pub(super) fn no_tls(cause: impl StdError + Send + Sync + 'static) -> Error {
+        let why = "the HTTPS client cannot be built; are root certificates (ca-certificates) installed?";
+        Error::config(why).with_source(cause)
+    }
+
+    /// What lies beneath an error.
+    pub(super) fn innermost(error: &(dyn StdError + 'static)) -> Option<String> {
+        let mut cause = error.source()?;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        Some(cause.to_string())
+    }
 }
 
 #[cfg(test)]

@@ -220,7 +220,7 @@ impl MessengerBuilder {
         self
     }
 
-    /// How HTTP is spoken; over reqwest if not set and the feature `http-client` is on.
+    /// How HTTP is spoken; over hyper if not set and the feature `http-client` is on.
     pub fn http(mut self, transport: impl HttpTransport) -> Self {
         self.http = Some(Arc::new(transport));
         self
@@ -361,7 +361,7 @@ fn layered<M: Routed>(stack: &Stack, slot: Option<Slot<M>>) -> Option<Slot<M>> {
 
 fn context(clock: Arc<dyn Clock>, http: Option<Arc<dyn HttpTransport>>) -> CallContext {
     #[cfg(feature = "http-client")]
-    let http = http.or_else(|| Some(Arc::new(crate::http::ReqwestTransport::lazy())));
+    let http = http.or_else(|| Some(Arc::new(crate::http::HyperTransport::new())));
     let cx = CallContext::new(clock);
     match http {
         Some(http) => cx.with_http(http),
