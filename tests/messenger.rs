@@ -437,6 +437,23 @@ async fn a_batch_repeats_only_what_failed() {
     assert_eq!(vendor.calls().len(), 4, "three items and one repeated");
 }
 
+#[tokio::test]
+async fn one_item_that_must_wait_too_long_does_not_keep_the_others() {
+    let caps = Capabilities::new("scripted", Features::ALL).max_batch(10);
+    let script = Script::new().rate_limited(Duration::from_secs(3_600)).reset_before_send().then_always_ok();
+    let vendor = Scripted::new(script).with_capabilities(caps);
+    let messenger = Messenger::builder()
+        .sms(vendor.clone())
+        .without_default_rate_limits()
+        .clock(clock().auto_advance())
+        .build()
+        .expect("valid");
+    let answers = messenger.send_batch((0..3).map(sms)).await;
+    let error = answers[0].as_ref().expect_err("an hour is too long");
+    assert_eq!(error.retry(), Retry::After(Duration::from_secs(3_600)));
+    assert!(answers[1].is_ok() && answers[2].is_ok(), "{answers:?}");
+}
+
 /// A store that fails when it is told to.
 #[derive(Debug, Default)]
 struct Failing {

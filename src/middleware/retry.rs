@@ -169,9 +169,12 @@ wraps_vendor!(Retrying);
 
 impl<M: Message> Retrying<M> {
     /// May this failure of `item` be answered by another call to the same provider?
-    fn again(&self, error: &Error, on_unknown: OnUnknown, elapsed: Duration) -> bool {
-        // To wait for a breaker would keep a route from asking another provider.
-        if error.retry() == Retry::Never || error.kind() == ErrorKind::CircuitOpen {
+    fn again(&self, cx: &CallContext, error: &Error, on_unknown: OnUnknown, elapsed: Duration) -> bool {
+        // To wait for a breaker would keep a route from asking another provider; and a wait that is too
+        // long is decided here, for each recipient, so that the others need not give up with it.
+        let in_vain = error.kind() == ErrorKind::CircuitOpen
+            || self.policy.delay(error.retry(), Duration::ZERO, elapsed, cx.remaining()).is_none();
+        if in_vain {
             return false;
         }
         match error.certainty() {
@@ -190,7 +193,8 @@ impl<M: Message> Retrying<M> {
         began: Monotonic,
         first: Result<Receipt>,
     ) -> Result<Receipt> {
-        let again = |error: &Error| self.again(error, item.on_unknown(), cx.clock().monotonic().since(began));
+        let again =
+            |error: &Error| self.again(cx, error, item.on_unknown(), cx.clock().monotonic().since(began));
         let mut progress = Progress::new(item.message().recipient_count());
         progress.absorb(first, again);
         let mut bounds = self.policy.bounds();
@@ -219,7 +223,7 @@ impl<M: Message> Retrying<M> {
         let now = cx.clock().monotonic();
         let waits =
             failures.map(|error| self.policy.delay(error.retry(), bound, now.since(began), cx.remaining()));
-        // The longest of several recipients' waits; one that cannot be waited for ends it for all.
+        // The longest of several recipients' waits.
         let Some(wait) = waits.collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max()) else {
             return false;
         };
@@ -262,7 +266,7 @@ impl<M: Message> Provider<M> for Retrying<M> {
             let answers = self.inner.send_batch(cx, &parts.collect::<Vec<_>>()).await;
             let elapsed = cx.clock().monotonic().since(began);
             for (index, answer) in open.into_iter().zip(answers) {
-                all[index].absorb(answer, |error| self.again(error, items[index].on_unknown(), elapsed));
+                all[index].absorb(answer, |error| self.again(cx, error, items[index].on_unknown(), elapsed));
             }
             let done = all.iter().all(Progress::is_done);
             if done || !self.pause(cx, began, bounds.next(), all.iter().flat_map(Progress::failures)).await {
