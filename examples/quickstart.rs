@@ -4,19 +4,22 @@
 //! cargo run --example quickstart
 //! ```
 //!
-//! It always previews; each of the examples `email`, `sms`, `whatsapp`, `push` and `chat`
-//! sends through a real vendor as soon as that vendor's environment variables are set.
+//! With `--features full` a channel goes out for real as soon as the environment names its
+//! vendor and whom to write to; the examples `email`, `sms`, `whatsapp`, `push` and `chat` say how.
 
 use tidings::{
-    AnyMessage, Chat, Email, Messenger, Push, Result, Sms, WhatsApp,
+    AnyMessage, Chat, Defaults, Email, Messenger, MessengerBuilder, Push, Result, Sms, WhatsApp,
     message::{Button, WhatsAppTemplate},
+    providers::preview::Preview,
 };
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    println!("This is a preview: five messages are shown as cards, none leaves this machine.\n");
+    println!(
+        "Five messages. Those of channels without a vendor are shown as cards and do not leave this machine.\n"
+    );
 
-    let messenger = Messenger::preview();
+    let messenger = messenger()?;
     for message in [email()?, sms()?, whatsapp()?, push()?, chat()?] {
         let sent = messenger.send(message).category("order-update").await?;
         println!("Receipt: {sent}\n");
@@ -31,10 +34,50 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
+fn messenger() -> Result<Messenger> {
+    let from = variable("EMAIL_FROM", "Corner Shop <shop@example.org>");
+    let builder = Messenger::builder().defaults(Defaults::new().email(from));
+    with_vendors(builder)?.all_others(Preview::new()).build()
+}
+
+#[cfg(not(feature = "full"))]
+fn with_vendors(builder: MessengerBuilder) -> Result<MessengerBuilder> {
+    Ok(builder)
+}
+
+/// The vendors that the environment names; strangers get previews only.
+#[cfg(feature = "full")]
+fn with_vendors(mut builder: MessengerBuilder) -> Result<MessengerBuilder> {
+    use tidings::providers::{
+        fcm::FcmConfig, smtp::SmtpConfig, telegram::TelegramConfig, twilio::TwilioConfig,
+    };
+
+    let named = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+    if let Some(config) = SmtpConfig::from_env()?.filter(|_| named("EMAIL_TO")) {
+        builder = builder.email(config.build());
+    }
+    if let Some(config) = TwilioConfig::from_env()?.filter(|_| named("SMS_TO")) {
+        builder = builder.sms(config.build());
+    }
+    if let Some(config) = TwilioConfig::from_env()?.filter(|_| named("WHATSAPP_TO")) {
+        builder = builder.whatsapp(config.build());
+    }
+    if let Some(config) = FcmConfig::from_env()?.filter(|_| named("PUSH_TOKEN")) {
+        builder = builder.push(config.build());
+    }
+    if let Some(config) = TelegramConfig::from_env()?.filter(|_| named("CHAT_TO")) {
+        builder = builder.chat(config.build());
+    }
+    Ok(builder)
+}
+
+fn variable(name: &str, example: &str) -> String {
+    std::env::var(name).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| example.to_owned())
+}
+
 fn email() -> Result<AnyMessage> {
     let email = Email::builder()
-        .from("Corner Shop <shop@example.org>")
-        .to("Ada Lovelace <ada@example.org>")
+        .to(variable("EMAIL_TO", "Ada Lovelace <ada@example.org>"))
         .subject("Your order 17 is on its way")
         .text("Hello Ada,\n\nyour parcel left us this morning and should reach you tomorrow.")
         .html("<p>Hello Ada,</p><p>your parcel left us <b>this morning</b>.</p>")
@@ -43,19 +86,22 @@ fn email() -> Result<AnyMessage> {
 }
 
 fn sms() -> Result<AnyMessage> {
-    let sms = Sms::builder().from("CornerShop").to("+15005550006").body("Order 17 arrives today, 2 to 4 pm.");
+    let sms =
+        Sms::builder().to(variable("SMS_TO", "+15005550006")).body("Order 17 arrives today, 2 to 4 pm.");
     Ok(sms.build()?.into())
 }
 
 fn whatsapp() -> Result<AnyMessage> {
     // The first message to someone must be a template that WhatsApp approved.
-    let template = WhatsAppTemplate::new("order_arrives", "en").with("1", "Ada").with("2", "today");
-    Ok(WhatsApp::builder().to("+15005550006").template(template).build()?.into())
+    let template = WhatsAppTemplate::new(variable("WHATSAPP_TEMPLATE", "order_arrives"), "en")
+        .with("1", "Ada")
+        .with("2", "today");
+    Ok(WhatsApp::builder().to(variable("WHATSAPP_TO", "+15005550006")).template(template).build()?.into())
 }
 
 fn push() -> Result<AnyMessage> {
     let push = Push::builder()
-        .token("a-device-token-of-the-app")
+        .token(variable("PUSH_TOKEN", "a-device-token-of-the-app"))
         .title("Almost there")
         .body("The courier is three stops away.")
         .data("order", "17");
@@ -64,7 +110,7 @@ fn push() -> Result<AnyMessage> {
 
 fn chat() -> Result<AnyMessage> {
     let chat = Chat::builder()
-        .to("@corner_shop_news")
+        .to(variable("CHAT_TO", "@corner_shop_news"))
         .markdown("*Order 17* was delivered")
         .keyboard_row([Button::link("Rate us", "https://example.org/rate")?, Button::answer("Thanks", "ok")]);
     Ok(chat.build()?.into())
