@@ -393,6 +393,11 @@ impl Trail {
         self.lock().push(event);
     }
 
+    /// True if what was collected holds such an event.
+    pub fn any(&self, wanted: impl Fn(&Event) -> bool) -> bool {
+        self.lock().iter().any(wanted)
+    }
+
     /// Takes what was collected.
     pub fn take(&self) -> Vec<Event> {
         std::mem::take(&mut self.lock())

@@ -245,12 +245,11 @@ impl MessengerBuilder {
     pub fn build(mut self) -> Result<Messenger> {
         self.check_times();
         self.check_names();
-        if let Some(all) = Error::all(std::mem::take(&mut self.faults)) {
-            let text = all.message().to_owned();
-            let kept = if text.contains("problems:") { text } else { all.to_string() };
-            return Err(Error::config(kept).with_source(all));
-        }
-        Ok(self.assembled())
+        let count = self.faults.len();
+        let Some(all) = Error::all(std::mem::take(&mut self.faults)) else { return Ok(self.assembled()) };
+        // A list says of each what it is; a single fault is named whole.
+        let text = if count > 1 { all.message().to_owned() } else { all.to_string() };
+        Err(Error::config(text).with_source(all))
     }
 
     pub(super) fn of_preview(preview: Preview) -> Messenger {

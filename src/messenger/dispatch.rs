@@ -17,7 +17,7 @@ use crate::{
     event::{Event, EventKind},
     id::{MessageId, TenantId},
     message::{AnyMessage, Channel, Chat, Email, Message, Push, Sms, WhatsApp},
-    provider::{Outcome, Outgoing, Provider, Receipt},
+    provider::{Outcome, Outgoing, Provider},
     storage::{RecipientText, Record},
     time::Timestamp,
 };
@@ -76,8 +76,8 @@ async fn deliver<M: Routed>(
     inner.store.record(vec![inner.record_of(tenant, admitted, options)]).await?;
     let mut flight = inner.flight(tenant, admitted);
     let cx = inner.bounded();
-    let item = outgoing(admitted, tenant, options).with_trail(flight.trail());
-    let answer = judged(inner.within(&cx, provider.send(&cx, item), &flight).await);
+    let item = outgoing(admitted, tenant, options, &flight);
+    let answer = judged(inner.within(&cx, provider.send(&cx, item), |error| Err(flight.late(error))).await);
     let events = flight.land(&answer);
     let recorded = inner.note(tenant, events).await;
     sent(admitted, answer, recorded)
@@ -87,8 +87,11 @@ fn outgoing<'a, M: Message>(
     admitted: &'a Admitted<M>,
     tenant: &'a TenantId,
     options: &Options,
+    flight: &'a Flight,
 ) -> Outgoing<'a, M> {
-    Outgoing::new(&*admitted.message, admitted.id, tenant, &admitted.key).with_on_unknown(options.on_unknown)
+    Outgoing::new(&*admitted.message, admitted.id, tenant, &admitted.key)
+        .with_on_unknown(options.on_unknown)
+        .with_trail(flight.trail())
 }
 
 fn sent<M: Message>(admitted: &Admitted<M>, answer: Result<Vec<Outcome>>, recorded: bool) -> Result<Sent> {
@@ -99,23 +102,18 @@ fn sent<M: Message>(admitted: &Admitted<M>, answer: Result<Vec<Outcome>>, record
 }
 
 impl Inner {
-    /// The answer, or a time-out whose certainty is what the attempts tell.
-    async fn within(
+    /// What `work` gives, or what `late` makes of a time-out.
+    async fn within<T>(
         &self,
         cx: &CallContext,
-        work: impl Future<Output = Result<Receipt>>,
-        flight: &Flight,
-    ) -> Result<Receipt> {
+        work: impl Future<Output = T>,
+        late: impl FnOnce(Error) -> T,
+    ) -> T {
         // Our own layers keep the deadline themselves; only others' could outlast it.
         let Some(deadline) = cx.deadline().filter(|_| self.stack.has_layers_of_others()) else {
             return work.await;
         };
-        match cx.until(deadline, work).await {
-            Ok(answer) => answer,
-            Err(late) => Err(late
-                .with_certainty(flight.certainty())
-                .with_context("limit", "the total time of the send")),
-        }
+        cx.until(deadline, work).await.unwrap_or_else(late)
     }
 
     fn flight<M: Message>(&self, tenant: &TenantId, admitted: &Admitted<M>) -> Flight {
@@ -264,38 +262,16 @@ async fn deliver_batch<M: Routed>(
     let mut flights: Vec<Flight> = items.iter().map(|(_, admitted)| inner.flight(tenant, admitted)).collect();
     let cx = inner.bounded();
     let results = {
-        let outgoing = items.iter().zip(&flights);
-        let outgoing: Vec<_> =
-            outgoing.map(|((_, admitted), flight)| outgoing_of(admitted, tenant, options, flight)).collect();
-        batch_within(&cx, provider.send_batch(&cx, &outgoing), &flights).await
+        let sends = items.iter().zip(&flights);
+        let sends = sends.map(|((_, admitted), flight)| outgoing(admitted, tenant, options, flight));
+        let sends: Vec<_> = sends.collect();
+        let late = |error: Error| flights.iter().map(|flight| Err(flight.late(error.clone()))).collect();
+        inner.within(&cx, provider.send_batch(&cx, &sends), late).await
     };
     let judged: Vec<_> = results.into_iter().map(judged).collect();
     let events = flights.iter_mut().zip(&judged).flat_map(|(flight, answer)| flight.land(answer)).collect();
     let recorded = inner.note(tenant, events).await;
     for ((index, admitted), answer) in items.iter().zip(judged) {
         answers[*index] = Some(sent(admitted, answer, recorded));
-    }
-}
-
-fn outgoing_of<'a, M: Message>(
-    admitted: &'a Admitted<M>,
-    tenant: &'a TenantId,
-    options: &Options,
-    flight: &'a Flight,
-) -> Outgoing<'a, M> {
-    outgoing(admitted, tenant, options).with_trail(flight.trail())
-}
-
-async fn batch_within(
-    cx: &CallContext,
-    work: impl Future<Output = Vec<Result<Receipt>>>,
-    flights: &[Flight],
-) -> Vec<Result<Receipt>> {
-    let Some(deadline) = cx.deadline() else { return work.await };
-    match cx.until(deadline, work).await {
-        Ok(answers) => answers,
-        Err(late) => {
-            flights.iter().map(|flight| Err(late.clone().with_certainty(flight.certainty()))).collect()
-        }
     }
 }

@@ -48,13 +48,11 @@ impl Flight {
         &self.trail
     }
 
-    /// Could a vendor have taken it, as far as the attempts tell?
-    pub(super) fn certainty(&self) -> Certainty {
-        let events = self.trail.take();
-        let unsure =
-            events.iter().any(|event| matches!(event.kind, EventKind::Unknown | EventKind::Accepted));
-        events.into_iter().for_each(|event| self.trail.note(event));
-        if unsure { Certainty::Unknown } else { Certainty::NotSent }
+    /// The total time-out of this send: as certain as its attempts tell.
+    pub(super) fn late(&self, error: Error) -> Error {
+        let unsure = self.trail.any(|event| matches!(event.kind, EventKind::Unknown | EventKind::Accepted));
+        let certainty = if unsure { Certainty::Unknown } else { Certainty::NotSent };
+        error.with_certainty(certainty).with_context("limit", "the total time of the send")
     }
 
     /// The events of a send that ended, for the store; after this a drop notes nothing.
