@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    error::Error,
+    error::{Certainty, Error},
     id::{DeliveryId, MessageId},
     time::Timestamp,
 };
@@ -81,6 +81,16 @@ event_kinds! {
     Unknown = "unknown" => Unknown;
     /// The reader unsubscribed.
     Unsubscribed = "unsubscribed";
+}
+
+impl EventKind {
+    /// What a failure is noted as: only a vendor that certainly took nothing has refused.
+    pub(crate) fn of_failure(error: &Error) -> Self {
+        match error.certainty() {
+            Certainty::NotSent => Self::Refused,
+            Certainty::Unknown => Self::Unknown,
+        }
+    }
 }
 
 impl fmt::Display for EventKind {

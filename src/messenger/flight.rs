@@ -13,7 +13,7 @@ use crate::{
     id::{MessageId, TenantId},
     provider::{Outcome, Trail},
     storage::Messages,
-    time::Clock,
+    time::{Clock, Timestamp},
 };
 
 /// Notes how a send ended, also if its future is dropped before it does.
@@ -66,7 +66,7 @@ impl Flight {
                 Ok(Some(Outcome::Refused(error))) => (EventKind::Refused, Some(error)),
                 Ok(Some(Outcome::Unknown(error))) => (EventKind::Unknown, Some(error)),
                 Ok(None) => continue,
-                Err(error) => (kind_of(error), Some(error)),
+                Err(error) => (EventKind::of_failure(error), Some(error)),
             };
             // Most outcomes are already on the trail, with the attempt they came from.
             let known = events.iter().any(|event| event.recipient == Some(index) && event.kind == kind);
@@ -78,14 +78,14 @@ impl Flight {
         events
     }
 
-    fn event(&self, recipient: u32, kind: EventKind, at: crate::time::Timestamp) -> Event {
+    fn event(&self, recipient: u32, kind: EventKind, at: Timestamp) -> Event {
         let mut event = Event::new(self.id, kind, at);
         event.recipient = Some(recipient);
         event
     }
 
     /// What is known of a send that nobody waits for any more.
-    fn abandon(&self, now: crate::time::Timestamp) -> Vec<Event> {
+    fn abandon(&self, now: Timestamp) -> Vec<Event> {
         let mut events = self.trail.take();
         for index in 0..self.recipients {
             let (kind, text) = match Status::of(index, &events) {
@@ -100,13 +100,6 @@ impl Flight {
             events.push(event);
         }
         events
-    }
-}
-
-fn kind_of(error: &Error) -> EventKind {
-    match error.certainty() {
-        Certainty::NotSent => EventKind::Refused,
-        Certainty::Unknown => EventKind::Unknown,
     }
 }
 

@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 use super::{Layer, wraps_vendor};
 use crate::{
     context::CallContext,
-    error::{Certainty, Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result},
     event::{Event, EventKind},
     message::Message,
     provider::{Capabilities, Outcome, Outgoing, Provider, Receipt, Route},
@@ -100,11 +100,7 @@ impl<'a, M: Message> Attempt<'a, M> {
     }
 
     fn failed(&self, position: usize, error: &Error) {
-        let kind = match error.certainty() {
-            Certainty::NotSent => EventKind::Refused,
-            Certainty::Unknown => EventKind::Unknown,
-        };
-        self.note(self.event(position, kind).with_error(error));
+        self.note(self.event(position, EventKind::of_failure(error)).with_error(error));
     }
 
     fn event(&self, position: usize, kind: EventKind) -> Event {
