@@ -100,6 +100,8 @@ kinds! {
     InvalidMessage = "invalid_message", Message, NotSent, Never;
     /// The recipient does not exist or cannot be reached on this channel.
     InvalidRecipient = "invalid_recipient", Recipient, NotSent, Never;
+    /// Another worker has the message, or it left the queue: what this one did late does not count.
+    LeaseLost = "lease_lost", Configuration, NotSent, Never;
     /// No provider is configured for the channel.
     NotConfigured = "not_configured", Configuration, NotSent, Never;
     /// The named thing does not exist.

@@ -57,18 +57,26 @@ event_kinds! {
     Clicked = "clicked" => Delivered;
     /// The reader called it spam.
     Complained = "complained" => Complained;
+    /// We gave up; it is kept as a dead letter.
+    Dead = "dead" => Dead;
     /// The vendor tries again later.
     Deferred = "deferred" => Deferred;
     /// It arrived.
     Delivered = "delivered" => Delivered;
+    /// Its time passed before it was sent.
+    Expired = "expired" => Expired;
     /// The vendor gave up.
     Failed = "failed" => Failed;
+    /// It waits for a person to decide.
+    Held = "held";
     /// It was opened, perhaps by a machine.
     Opened = "opened" => Delivered;
     /// We took it.
     Queued = "queued" => Queued;
     /// The reader read it.
     Read = "read" => Delivered;
+    /// A worker was lost that had it, perhaps during an attempt.
+    Recovered = "recovered" => Unknown;
     /// We or the vendor refused it; another attempt may follow.
     Refused = "refused" => Refused;
     /// An option addressed to another vendor was not used.
@@ -131,6 +139,10 @@ pub enum Status {
     Cancelled,
     /// The recipient must not be written to.
     Suppressed,
+    /// Its time passed before it was sent.
+    Expired,
+    /// We gave up; it is kept as a dead letter.
+    Dead,
     /// We cannot know whether the vendor took it.
     Unknown,
     /// The vendor took it.
@@ -164,6 +176,8 @@ impl Status {
             Self::Refused => "refused",
             Self::Cancelled => "cancelled",
             Self::Suppressed => "suppressed",
+            Self::Expired => "expired",
+            Self::Dead => "dead",
             Self::Unknown => "unknown",
             Self::Accepted => "accepted",
             Self::Deferred => "deferred",
@@ -178,6 +192,36 @@ impl Status {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+/// What to do when we cannot know whether the vendor took a message.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OnUnknown {
+    /// Leave it at that; the default of `send`.
+    #[default]
+    GiveUp,
+    /// Wait for a person to decide. Inline this is as `GiveUp`.
+    Hold,
+    /// Ask the same provider instance again; the recipient may get two copies. The default of `enqueue`.
+    Retry,
+}
+
+impl OnUnknown {
+    /// Its word in tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GiveUp => "give_up",
+            Self::Hold => "hold",
+            Self::Retry => "retry",
+        }
+    }
+
+    /// The policy of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::GiveUp, Self::Hold, Self::Retry].into_iter().find(|policy| policy.as_str() == word)
     }
 }
 

@@ -84,7 +84,7 @@ pub use address::{
 pub use context::CallContext;
 pub use error::{Certainty, Error, ErrorKind, Fault, Result, Retry};
 pub use event::{Event, EventId, EventKind, Status};
-pub use id::{DeliveryId, MessageId, TenantId};
+pub use id::{DeliveryId, Fingerprint, MessageId, TenantId};
 pub use message::{
     AnyMessage, Attachment, Channel, Chat, Email, Features, Location, Media, Message, Push, Sms, WhatsApp,
 };

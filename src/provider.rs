@@ -19,7 +19,7 @@ use crate::{
     message::{Chat, Email, Features, Message, Push, Sms, WhatsApp},
 };
 
-pub use crate::context::CallContext;
+pub use crate::{context::CallContext, event::OnUnknown};
 
 /// A vendor, whatever its channels.
 ///
@@ -202,20 +202,6 @@ impl Capabilities {
         self.idempotency = Some(window);
         self
     }
-}
-
-/// What to do when we cannot know whether the vendor took a message.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum OnUnknown {
-    /// Leave it at that; the default of `send`.
-    #[default]
-    GiveUp,
-    /// Wait for a person to decide. Inline this is as `GiveUp`.
-    Hold,
-    /// Ask the same provider instance again; the recipient may get two copies.
-    Retry,
 }
 
 /// A message on its way, with all that goes with it.

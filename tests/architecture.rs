@@ -17,6 +17,8 @@ const LEVELS: &[&[&str]] = &[
     &["storage", "template", "providers"],
     &["middleware", "route"],
     &["messenger"],
+    &["worker"],
+    &["sqlx_0_9"],
     &["testing", "guide"],
 ];
 

@@ -18,6 +18,7 @@ mod chat;
 mod content;
 mod email;
 mod features;
+mod files;
 mod media;
 mod payload;
 mod push;
@@ -90,6 +91,18 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// Every priority, the most urgent first.
+    pub const ALL: [Self; 3] = [Self::High, Self::Normal, Self::Low];
+
+    /// Its word in tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Low => "low",
+        }
+    }
+
     pub(crate) fn is_normal(&self) -> bool {
         *self == Self::Normal
     }

@@ -4,7 +4,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::AnyMessage;
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    id::Fingerprint,
+};
 
 /// A message as it is stored.
 ///
@@ -30,14 +33,21 @@ pub struct Payload {
     pub key_id: Option<String>,
     /// The message.
     pub bytes: Bytes,
+    /// The hashes of its files' contents where those are kept apart, in the order of
+    /// [`AnyMessage::files`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blobs: Vec<Fingerprint>,
 }
 
 impl Payload {
-    /// The version that this crate writes, and the newest that it reads.
-    pub const VERSION: u16 = 1;
+    /// The newest version that this crate reads. It writes 2 for messages whose files are kept
+    /// apart, else 1.
+    pub const VERSION: u16 = 2;
     const JSON: &str = "json";
+    /// Files of fewer octets stay in the message: to keep them apart would cost more than it saves.
+    const APART: usize = 1_024;
 
-    /// Writes a message.
+    /// Writes a message, whole.
     ///
     /// # Errors
     /// Of kind `internal`, if it cannot be written as JSON.
@@ -45,15 +55,41 @@ impl Payload {
         let bytes = serde_json::to_vec(message).map_err(|e| {
             Error::new(ErrorKind::Internal, "the message cannot be written as JSON").with_source(e)
         })?;
-        Ok(Self { version: Self::VERSION, codec: Self::JSON.into(), key_id: None, bytes: bytes.into() })
+        let (codec, bytes) = (Self::JSON.into(), bytes.into());
+        Ok(Self { version: 1, codec, key_id: None, bytes, blobs: Vec::new() })
     }
 
-    /// Reads a message.
+    /// Writes a message with its files apart if they are large; with their contents, by hash.
     ///
     /// # Errors
-    /// Of kind `storage`, if version, codec or key are not known here, or the
-    /// bytes are no message.
+    /// As [`encode`](Self::encode).
+    pub fn encode_apart(message: &AnyMessage) -> Result<(Self, Vec<(Fingerprint, Bytes)>)> {
+        if message.files().map(|file| file.content.len()).sum::<usize>() < Self::APART {
+            return Ok((Self::encode(message)?, Vec::new()));
+        }
+        let mut light = message.clone();
+        let taken = light.files_mut().into_iter().map(|file| std::mem::take(&mut file.content));
+        let blobs: Vec<_> = taken.map(|content| (Fingerprint::of(&content), content)).collect();
+        let mut payload = Self::encode(&light)?;
+        payload.version = 2;
+        payload.blobs = blobs.iter().map(|(hash, _)| *hash).collect();
+        Ok((payload, blobs))
+    }
+
+    /// Reads a message that is whole.
+    ///
+    /// # Errors
+    /// Of kind `storage`, if version, codec or key are not known here, the bytes are no message,
+    /// or its files are kept apart.
     pub fn decode(&self) -> Result<AnyMessage> {
+        self.decode_with(Vec::new())
+    }
+
+    /// Reads a message whose files are kept apart, with their contents in the order of [`blobs`](Self::blobs).
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode), and if there are not as many contents as files.
+    pub fn decode_with(&self, contents: Vec<Bytes>) -> Result<AnyMessage> {
         let unreadable = |what: String| Err(Error::new(ErrorKind::Storage, what));
         if self.version == 0 || self.version > Self::VERSION {
             return unreadable(format!("payload version {} is newer than {}", self.version, Self::VERSION));
@@ -64,8 +100,21 @@ impl Payload {
                 self.codec
             ));
         }
-        serde_json::from_slice(&self.bytes)
-            .map_err(|e| Error::new(ErrorKind::Storage, "the payload is no message").with_source(e))
+        let mut message: AnyMessage = serde_json::from_slice(&self.bytes)
+            .map_err(|e| Error::new(ErrorKind::Storage, "the payload is no message").with_source(e))?;
+        if self.blobs.is_empty() && contents.is_empty() {
+            return Ok(message);
+        }
+        let files = message.files_mut();
+        if files.len() != self.blobs.len() || files.len() != contents.len() {
+            return unreadable(format!(
+                "the message has {} files and {} contents were given; read them from the blob store",
+                files.len(),
+                contents.len()
+            ));
+        }
+        files.into_iter().zip(contents).for_each(|(file, content)| file.content = content);
+        Ok(message)
     }
 }
 
@@ -75,7 +124,13 @@ mod tests {
 
     #[test]
     fn what_is_newer_is_refused() {
-        let payload = Payload { version: 2, codec: "json".into(), key_id: None, bytes: Bytes::new() };
-        assert!(payload.decode().expect_err("newer").to_string().contains("version 2"));
+        let payload = Payload {
+            version: 3,
+            codec: "json".into(),
+            key_id: None,
+            bytes: Bytes::new(),
+            blobs: Vec::new(),
+        };
+        assert!(payload.decode().expect_err("newer").to_string().contains("version 3"));
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     id::{DeliveryId, MessageId, TenantId},
     message::{AnyMessage, Payload, on_any},
     providers::preview::Preview,
-    storage::{Messages, Tracked},
+    storage::{Filter, Messages, Page, Scope, Tracked},
     webhook::{Inbound, RawRequest, Webhook},
 };
 
@@ -166,7 +166,8 @@ impl Messenger {
     /// # Errors
     /// Those of the store.
     pub async fn list(&self, before: Option<MessageId>, limit: usize) -> Result<Vec<Tracked>> {
-        self.inner.store.list(&self.tenant, before, limit).await
+        let page = before.map_or(Page::first(limit), |last| Page::after(last, limit));
+        self.inner.store.list(&Scope::Tenant(self.tenant.clone()), &Filter::new(), page).await
     }
 
     /// Walks the path of [`send`](Self::send) without sending or recording.

@@ -8,12 +8,16 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Messages, Record, Tracked};
+use super::{
+    Act, ActRecord, Cancelled, Claim, Claimed, Enqueued, Entry, Filter, Lease, Messages, Page, Pause,
+    QueueStats, Record, Retention, Scope, Settlement, Tracked,
+};
 use crate::{
     error::Result,
     event::Event,
     id::{DeliveryId, MessageId, TenantId},
 };
+use std::{sync::Arc, time::Duration};
 
 /// Keeps the newest messages, without bodies, until there are too many or
 /// they take too much memory.
@@ -150,6 +154,49 @@ impl Messages for MemoryStore {
         Ok(())
     }
 
+    async fn enqueue(&self, _: Vec<Entry>) -> Result<Vec<Result<Enqueued>>> {
+        todo!()
+    }
+    async fn claim(&self, _: &Claim) -> Result<Claimed> {
+        todo!()
+    }
+    async fn start(&self, _: &[Lease]) -> Result<Vec<Result<u32>>> {
+        todo!()
+    }
+    async fn renew(&self, _: &[Lease], _: Duration) -> Result<Vec<Result<()>>> {
+        todo!()
+    }
+    async fn settle(&self, _: Vec<Settlement>) -> Result<Vec<Result<()>>> {
+        todo!()
+    }
+    async fn cancel(&self, _: &TenantId, _: &[MessageId]) -> Result<Vec<Cancelled>> {
+        todo!()
+    }
+    async fn act(&self, _: &Scope, _: Act, _: &Filter, _: Option<Arc<str>>) -> Result<ActRecord> {
+        todo!()
+    }
+    async fn pause(&self, _: &Pause) -> Result<()> {
+        todo!()
+    }
+    async fn resume(&self, _: &Pause) -> Result<()> {
+        todo!()
+    }
+    async fn prune(&self, _: &Retention) -> Result<u64> {
+        todo!()
+    }
+    async fn stats(&self, _: &Scope) -> Result<QueueStats> {
+        todo!()
+    }
+    async fn acts(&self, _: &Scope, _: usize) -> Result<Vec<ActRecord>> {
+        todo!()
+    }
+    async fn pauses(&self) -> Result<Vec<Pause>> {
+        todo!()
+    }
+    async fn wake(&self) -> Result<()> {
+        todo!()
+    }
+
     async fn append_events(&self, tenant: &TenantId, events: Vec<Event>) -> Result<()> {
         let mut ring = self.ring();
         events.into_iter().for_each(|event| ring.append(tenant, event));
@@ -170,11 +217,11 @@ impl Messages for MemoryStore {
         Ok(events)
     }
 
-    async fn list(&self, tenant: &TenantId, before: Option<MessageId>, limit: usize) -> Result<Vec<Tracked>> {
+    async fn list(&self, scope: &Scope, _: &Filter, page: Page) -> Result<Vec<Tracked>> {
         let ring = self.ring();
-        let newest = ring.slots.iter().rev().filter(|slot| slot.record.tenant == *tenant);
-        let older = newest.filter(|slot| before.is_none_or(|id| slot.record.id < id));
-        Ok(older.take(limit).map(|slot| Tracked::fold(slot.record.clone(), &slot.events)).collect())
+        let newest = ring.slots.iter().rev().filter(|slot| scope.covers(&slot.record.tenant));
+        let older = newest.filter(|slot| page.before.is_none_or(|id| slot.record.id < id));
+        Ok(older.take(page.limit).map(|slot| Tracked::fold(slot.record.clone(), &slot.events)).collect())
     }
 
     async fn by_vendor_id(
@@ -246,7 +293,10 @@ mod tests {
             store.append_events(&tenant, vec![event]).await.expect("memory");
         }
         assert_eq!(store.len(), 3);
-        let newest = store.list(&tenant, None, 10).await.expect("memory");
+        let newest = store
+            .list(&Scope::Tenant(tenant.clone()), &Filter::new(), Page::first(10))
+            .await
+            .expect("memory");
         assert_eq!(newest.iter().map(|t| t.record.at.as_secs()).collect::<Vec<_>>(), [9, 8, 7]);
         store.ring().shrink(0, 0);
         assert_eq!(store.octets(), 0);

@@ -1,153 +1,152 @@
-//! Where it is written down what was sent, to whom, and what became of it.
+//! Where it is written down what was sent, to whom, what waits to be sent, and what became of it.
+//!
+//! [`Messages`] is the one part that must be atomic: each write stores state and events in one
+//! transaction. [`BlobStore`] keeps attachments, [`SuppressionStore`] who must not be written to,
+//! [`SharedLimits`] the counters of limits that several workers share. [`Store`] is all four.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use bytes::Bytes;
+use uuid::Uuid;
 
 use crate::{
     error::Result,
-    event::{Event, Status},
-    id::{DeliveryId, MessageId, TenantId},
+    event::Event,
+    id::{DeliveryId, Fingerprint, MessageId, TenantId},
     message::Channel,
     time::Timestamp,
 };
 
 mod memory;
+mod outbox;
+mod query;
+mod record;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
 
 pub use memory::MemoryStore;
+pub use outbox::{
+    Cancelled, Claim, Claimed, Enqueued, Entry, Lane, Lease, Leased, Next, Pause, Place, QueueState, Scope,
+    Settlement, Terms,
+};
+pub use query::{Act, ActRecord, Depth, Filter, Page, QueueStats, Retention};
+pub use record::{RecipientText, Record, Tracked};
 
-/// The record of one message, without its body.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Record {
-    /// The message.
-    pub id: MessageId,
-    /// On whose behalf it was sent.
-    pub tenant: TenantId,
-    /// The channel.
-    pub channel: Channel,
-    /// When it was taken.
-    pub at: Timestamp,
-    /// Its recipients, in the order of their indices.
-    pub recipients: Vec<RecipientText>,
-    /// The idempotency key, if the caller gave one.
-    pub key: Option<Arc<str>>,
-    /// What kind of message it is, in the caller's words.
-    pub category: Option<Arc<str>>,
-    /// The caller's tags.
-    pub tags: Vec<Arc<str>>,
-    /// The caller's data.
-    pub metadata: BTreeMap<Arc<str>, Arc<str>>,
-    /// The caller's own name of what it is about, such as an order number.
-    pub external_ref: Option<Arc<str>>,
-}
-
-/// A recipient's address in a record; Debug masks it.
-#[derive(Clone, Eq, Hash, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RecipientText(pub Arc<str>);
-
-impl fmt::Debug for RecipientText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&crate::address::masked(&self.0))
-    }
-}
-
-impl Record {
-    /// A record without the caller's options.
-    pub fn new(
-        id: MessageId,
-        tenant: TenantId,
-        channel: Channel,
-        at: Timestamp,
-        recipients: Vec<RecipientText>,
-    ) -> Self {
-        Self {
-            id,
-            tenant,
-            channel,
-            at,
-            recipients,
-            key: None,
-            category: None,
-            tags: Vec::new(),
-            metadata: BTreeMap::new(),
-            external_ref: None,
-        }
-    }
-
-    /// The index of the recipient with this address.
-    pub fn index_of(&self, address: &str) -> Option<u32> {
-        let position = self.recipients.iter().position(|known| known.0.eq_ignore_ascii_case(address))?;
-        u32::try_from(position).ok()
-    }
-}
-
-/// A message as the store knows it: its record and where each delivery stands.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Tracked {
-    /// The record.
-    pub record: Record,
-    /// The status of each delivery, in the order of the recipients.
-    pub deliveries: Vec<Status>,
-}
-
-impl Tracked {
-    /// A record with the status that `events` fold to.
-    pub fn fold(record: Record, events: &[Event]) -> Self {
-        // Recipients are counted by u32 in every delivery id.
-        let indices = 0..u32::try_from(record.recipients.len()).unwrap_or(u32::MAX);
-        let deliveries = indices.map(|index| Status::of(index, events)).collect();
-        Self { record, deliveries }
-    }
-}
-
-/// The store of messages and of what happened to them.
+/// The store of messages, of the queue they wait in, and of what happened to them.
 ///
 /// # Contract
-/// - Every method sees and touches the rows of one tenant only.
-/// - Nothing that was recorded changes; events are appended, and an event whose
-///   [`id`](Event::id) is there already is not stored again.
-/// - Slices in, vectors out: one call is one transaction.
+/// - **One transaction a call.** Slices in, vectors out; state and events are stored together or
+///   not at all. A call that answered is durable.
+/// - **Tenants.** A method with a tenant sees and touches the rows of that one only; those that
+///   cross tenants take a [`Scope`].
+/// - **Append only.** Nothing that was recorded changes; an event whose [`id`](Event::id) the
+///   message has already is not stored again.
+/// - **The store's clock judges** what is due, and which lease is over; no caller's clock does.
+/// - **One lease.** At most one valid lease is on a message at any time, each claim gives fresh
+///   tokens, and every write that names a lease the message does not have answers `lease_lost`
+///   and changes nothing. A lease that is over, but that nobody took, still settles.
+/// - **Claim is not start.** A claim counts nothing. [`start`](Self::start) counts an attempt durably.
+/// - **Recovery.** A message whose lease is over is claimable again by any claim. If it was started, or
+///   could have been (its policy for unknown outcomes is `retry`, whose starts are not written down),
+///   that is a loss: counted, with a `recovered` event of attempt `attempts + 1` (`attempts` if it was
+///   started durably). After the second loss it is a [suspect](QueueState::Suspect), after the third
+///   it is dead. If it was not started it returns unharmed. If it was started and its policy is `hold`
+///   it is held; if the policy is `give_up` it is done, with an `unknown` event.
+/// - **Order.** Of messages with one tenant and ordering key at most one is leased at any time, and
+///   none while one with a smaller id is in the queue, unless that is dead or held.
+/// - **Keys.** Among enqueued messages of one tenant and channel an idempotency key is unique, also
+///   between callers at the same moment; it is kept while its message is, at least 24 hours.
+///
+/// `storage_conformance!` (feature `testing`) holds a store to this, one named test a rule.
+///
+/// # Errors
+/// Of kind `storage` where nothing else is said.
 #[async_trait]
 pub trait Messages: fmt::Debug + Send + Sync + 'static {
-    /// Records messages, each with its first events.
-    ///
-    /// # Errors
-    /// Of kind `storage`.
+    // ---- the write half
+
+    /// Records messages that are sent at once, each with its first events.
     async fn record(&self, messages: Vec<(Record, Vec<Event>)>) -> Result<()>;
 
-    /// Appends events. Those of messages that are not (or no longer) there are skipped.
+    /// Makes messages durable, to be claimed when they are due. One answer for each, in order: the
+    /// new message, or the first of the same key.
     ///
     /// # Errors
-    /// Of kind `storage`.
+    /// Each entry's own: `conflict`, naming the first message, if its key is there with another fingerprint.
+    async fn enqueue(&self, entries: Vec<Entry>) -> Result<Vec<Result<Enqueued>>>;
+
+    /// Leases messages that are due, and recovers those whose lease is over. Nothing is leased
+    /// that is paused, or whose payload is newer than the claimer reads.
+    async fn claim(&self, claim: &Claim) -> Result<Claimed>;
+
+    /// Counts the start of an attempt of each, durably; answers the attempt's number.
+    ///
+    /// # Errors
+    /// Each lease's own: `lease_lost`, also if it is over.
+    async fn start(&self, leases: &[Lease]) -> Result<Vec<Result<u32>>>;
+
+    /// Lets leases hold for `lease` from now.
+    ///
+    /// # Errors
+    /// Each lease's own: `lease_lost`.
+    async fn renew(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Result<()>>>;
+
+    /// Ends leases, with what happened.
+    ///
+    /// # Errors
+    /// Each settlement's own: `lease_lost`; its events are not stored then.
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Result<()>>>;
+
+    /// Withdraws messages that wait, are held, paused or dead. One answer for each.
+    async fn cancel(&self, tenant: &TenantId, ids: &[MessageId]) -> Result<Vec<Cancelled>>;
+
+    /// Appends events. Those of messages that are not (or no longer) there are skipped.
     async fn append_events(&self, tenant: &TenantId, events: Vec<Event>) -> Result<()>;
 
+    /// Does the same to all messages that match, in parts if there are many, and leaves a record with a counter.
+    /// A filter's `state` is narrowed to the states that the act [works on](Act::works_on).
+    async fn act(
+        &self,
+        scope: &Scope,
+        act: Act,
+        filter: &Filter,
+        note: Option<Arc<str>>,
+    ) -> Result<ActRecord>;
+
+    /// Stops claims of what is named, on all workers, until it is resumed. To pause twice is to pause once.
+    async fn pause(&self, pause: &Pause) -> Result<()>;
+
+    /// Lets claims go on; what waited for it is ready again.
+    async fn resume(&self, pause: &Pause) -> Result<()>;
+
+    /// Deletes what is older than it must be kept, oldest first; answers how many messages. To be
+    /// called until it answers less than the limit.
+    async fn prune(&self, retention: &Retention) -> Result<u64>;
+
+    // ---- the read half
+
     /// The message of this id.
-    ///
-    /// # Errors
-    /// Of kind `storage`.
     async fn tracked(&self, tenant: &TenantId, id: MessageId) -> Result<Option<Tracked>>;
 
-    /// All that happened to a message, in the order of time.
-    ///
-    /// # Errors
-    /// Of kind `storage`.
+    /// All that happened to a message, in the order of time; that of an enqueued one begins with
+    /// [`queued`](Record::queued_event).
     async fn timeline(&self, tenant: &TenantId, id: MessageId) -> Result<Vec<Event>>;
 
-    /// The newest messages, newest first, up to `limit`, older than `before` if that is given.
-    ///
-    /// # Errors
-    /// Of kind `storage`.
-    async fn list(&self, tenant: &TenantId, before: Option<MessageId>, limit: usize) -> Result<Vec<Tracked>>;
+    /// The messages that match, newest first.
+    async fn list(&self, scope: &Scope, filter: &Filter, page: Page) -> Result<Vec<Tracked>>;
+
+    /// Numbers about the queue.
+    async fn stats(&self, scope: &Scope) -> Result<QueueStats>;
+
+    /// The records of acts, newest first, at most `limit`.
+    async fn acts(&self, scope: &Scope, limit: usize) -> Result<Vec<ActRecord>>;
+
+    /// What is paused.
+    async fn pauses(&self) -> Result<Vec<Pause>>;
 
     /// The delivery that `provider` accepted under `vendor_id`; where the id stands for
     /// several, that to `recipient`. With the tenant, since vendors know none.
-    ///
-    /// # Errors
-    /// Of kind `storage`.
     async fn by_vendor_id(
         &self,
         provider: &str,
@@ -156,8 +155,128 @@ pub trait Messages: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Option<(TenantId, DeliveryId)>>;
 
     /// The tenant of a message. Across tenants, since vendors know none.
+    async fn tenant_of(&self, id: MessageId) -> Result<Option<TenantId>>;
+
+    // ---- between workers
+
+    /// Tells waiting workers that there may be work. A hint: polling stays the truth.
+    async fn wake(&self) -> Result<()>;
+
+    /// Ends when there may be work that was not there at the call; never, if the store cannot tell.
+    async fn woken(&self) {
+        std::future::pending().await
+    }
+}
+
+/// Keeps attachments, once for equal content.
+///
+/// # Contract
+/// - What was put is there until it is removed; to put it twice is to put it once.
+/// - What is put before its message was enqueued must survive at least a day without one.
+#[async_trait]
+pub trait BlobStore: fmt::Debug + Send + Sync + 'static {
+    /// Keeps these bytes, whose hash is `hash`.
     ///
     /// # Errors
     /// Of kind `storage`.
-    async fn tenant_of(&self, id: MessageId) -> Result<Option<TenantId>>;
+    async fn put_blob(&self, hash: Fingerprint, bytes: Bytes) -> Result<()>;
+
+    /// The bytes of this hash; `None` if they are not there.
+    ///
+    /// # Errors
+    /// Of kind `storage`.
+    async fn blob(&self, hash: Fingerprint) -> Result<Option<Bytes>>;
+}
+
+/// Who must not be written to, and why.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Suppression {
+    /// On which channel; `None` is all of them.
+    pub channel: Option<Channel>,
+    /// The address, as [`Recipient::as_str`](crate::message::Recipient::as_str) gives it.
+    pub address: RecipientText,
+    /// Why: `bounced`, `complained`, `unsubscribed`, or your own words.
+    pub reason: Arc<str>,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+impl Suppression {
+    /// Nothing is sent to `address` on `channel`, for this reason.
+    pub fn new(
+        channel: Option<Channel>,
+        address: impl Into<Arc<str>>,
+        reason: impl Into<Arc<str>>,
+        at: Timestamp,
+    ) -> Self {
+        Self { channel, address: RecipientText(address.into()), reason: reason.into(), at }
+    }
+}
+
+/// Keeps who must not be written to. Addresses are compared without regard to ASCII case.
+#[async_trait]
+pub trait SuppressionStore: fmt::Debug + Send + Sync + 'static {
+    /// Adds a suppression, in place of one of the same channel and address.
+    ///
+    /// # Errors
+    /// Of kind `storage`.
+    async fn suppress(&self, tenant: &TenantId, suppression: Suppression) -> Result<()>;
+
+    /// Removes a suppression; false if there was none.
+    ///
+    /// # Errors
+    /// Of kind `storage`.
+    async fn unsuppress(&self, tenant: &TenantId, channel: Option<Channel>, address: &str) -> Result<bool>;
+
+    /// The suppression of each address on this channel, in their order.
+    ///
+    /// # Errors
+    /// Of kind `storage`.
+    async fn suppressed(
+        &self,
+        tenant: &TenantId,
+        channel: Channel,
+        addresses: &[&str],
+    ) -> Result<Vec<Option<Suppression>>>;
+}
+
+/// One limit that a call counts against.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct RateAsk {
+    /// What is counted together.
+    pub key: Arc<str>,
+    /// How many places are asked for.
+    pub permits: u32,
+    /// At most so many places in any period of this length, wherever it begins.
+    pub windows: Vec<(u32, Duration)>,
+}
+
+impl RateAsk {
+    /// Asks for `permits` places.
+    pub fn new(key: impl Into<Arc<str>>, permits: u32, windows: Vec<(u32, Duration)>) -> Self {
+        Self { key: key.into(), permits, windows }
+    }
+}
+
+/// Counters of rate limits that several processes share.
+#[async_trait]
+pub trait SharedLimits: fmt::Debug + Send + Sync + 'static {
+    /// Takes the places of all asks, or none and answers how long to wait, by the store's clock.
+    /// No window ever holds more than its limit, whoever asks at the same moment.
+    ///
+    /// # Errors
+    /// Of kind `storage`.
+    async fn take(&self, asks: &[RateAsk]) -> Result<Option<Duration>>;
+}
+
+/// All that a messenger keeps.
+pub trait Store: Messages + BlobStore + SuppressionStore + SharedLimits {}
+
+impl<S: Messages + BlobStore + SuppressionStore + SharedLimits> Store for S {}
+
+/// A new id for the record of an act.
+pub(crate) fn act_id(now: Timestamp) -> Uuid {
+    MessageId::new(now).as_uuid()
 }

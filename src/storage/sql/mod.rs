@@ -1,0 +1,9 @@
+//! What the stores over SQL share: how values become columns and back.
+
+mod codec;
+
+pub(in crate::storage) use codec::{
+    HistoryRow, RecordRow, blobs_from, blobs_text, channel_from, details, events_from, history_rows,
+    pending_from, pending_text, priority_code, priority_from, recipient_hash, recipient_hashes, record_from,
+    unreadable,
+};
