@@ -168,6 +168,7 @@ macro_rules! __forward_message {
             $($life: 'async_trait,)*
             Self: 'async_trait,
         {
+            #[allow(unused_imports)]
             use $crate::storage::Messages as _;
             self $($to)*.$name($($arg),*)
         }
