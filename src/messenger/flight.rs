@@ -63,13 +63,13 @@ impl Flight {
             let outcome = answer.as_ref().map(|outcomes| outcomes.get(index as usize));
             let (kind, error) = match outcome {
                 Ok(Some(Outcome::Accepted { .. })) => (EventKind::Accepted, None),
-                Ok(Some(Outcome::Refused(error))) => (EventKind::Refused, Some(error)),
-                Ok(Some(Outcome::Unknown(error))) => (EventKind::Unknown, Some(error)),
                 Ok(None) => continue,
-                Err(error) => (EventKind::of_failure(error), Some(error)),
+                Ok(Some(Outcome::Refused(error) | Outcome::Unknown(error))) | Err(error) => (EventKind::of_failure(error), Some(error)),
             };
             // Most outcomes are already on the trail, with the attempt they came from.
-            let known = events.iter().any(|event| event.recipient == Some(index) && event.kind == kind);
+            let known = events.iter().any(|event| {
+                event.recipient == Some(index) && (event.kind == kind || event.kind == EventKind::Suppressed)
+            });
             if !known {
                 let event = self.event(index, kind, ground.clock.now());
                 events.push(error.into_iter().fold(event, Event::with_error));

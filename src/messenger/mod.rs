@@ -9,10 +9,11 @@ use crate::{
     id::{DeliveryId, MessageId, TenantId},
     message::{AnyMessage, Payload, on_any},
     providers::preview::Preview,
-    storage::{Filter, Messages, Page, Scope, Tracked},
+    storage::{BlobStore, Filter, Messages, Page, Scope, SuppressionStore, Tracked},
     webhook::{Inbound, RawRequest, Webhook},
 };
 
+mod audience;
 mod builder;
 mod channels;
 mod defaults;
@@ -64,7 +65,9 @@ struct Inner {
     channels: Channels,
     stack: Stack,
     defaults: DefaultsTable,
-    store: Arc<dyn Messages>,
+    messages: Arc<dyn Messages>,
+    blobs: Arc<dyn BlobStore>,
+    suppressions: Arc<dyn SuppressionStore>,
     cx: CallContext,
     total: Duration,
     preview: Option<Preview>,
@@ -132,7 +135,7 @@ impl Messenger {
     /// # Errors
     /// Those of the store.
     pub async fn tracked(&self, id: MessageId) -> Result<Option<Tracked>> {
-        self.inner.store.tracked(&self.tenant, id).await
+        self.inner.messages.tracked(&self.tenant, id).await
     }
 
     /// Where each delivery of a message stands, in the order of its recipients;
@@ -158,7 +161,7 @@ impl Messenger {
     /// # Errors
     /// Those of the store.
     pub async fn timeline(&self, id: MessageId) -> Result<Vec<Event>> {
-        self.inner.store.timeline(&self.tenant, id).await
+        self.inner.messages.timeline(&self.tenant, id).await
     }
 
     /// The newest messages, newest first; to page on, give the last id as `before`.
@@ -167,7 +170,7 @@ impl Messenger {
     /// Those of the store.
     pub async fn list(&self, before: Option<MessageId>, limit: usize) -> Result<Vec<Tracked>> {
         let page = before.map_or(Page::first(limit), |last| Page::after(last, limit));
-        self.inner.store.list(&Scope::Tenant(self.tenant.clone()), &Filter::new(), page).await
+        self.inner.messages.list(&Scope::Tenant(self.tenant.clone()), &Filter::new(), page).await
     }
 
     /// Walks the path of [`send`](Self::send) without sending or recording.

@@ -6,6 +6,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     message::Priority,
     provider::OnUnknown,
+    storage::Terms,
     time::Timestamp,
 };
 
@@ -20,7 +21,9 @@ pub(super) struct Options {
     pub(super) metadata: BTreeMap<Arc<str>, Arc<str>>,
     pub(super) expires: Option<Timestamp>,
     pub(super) external_ref: Option<Arc<str>>,
-    pub(super) on_unknown: OnUnknown,
+    /// `None` is the default of the verb.
+    pub(super) on_unknown: Option<OnUnknown>,
+    pub(super) ordering_key: Option<Arc<str>>,
 }
 
 impl Options {
@@ -30,24 +33,50 @@ impl Options {
             return Err(Error::new(ErrorKind::Expired, format!("the message expired at {expires}"))
                 .with_field("expires"));
         }
-        if let Some(at) = self.at.filter(|at| *at > now) {
-            let why = "`send` sends now; a later time needs the outbox";
+        if let (Some(at), Some(expires)) = (self.at, self.expires)
+            && expires <= at
+        {
+            let why = format!("it would expire at {expires}, before it is due");
             return Err(Error::invalid("at", why).with_context("at", at.to_string()));
         }
-        let key_fits =
-            |key: &Arc<str>| (1..=255).contains(&key.len()) && key.bytes().all(|b| (0x20..0x7f).contains(&b));
-        if self.key.as_ref().is_some_and(|key| !key_fits(key)) {
-            // It becomes an HTTP header at some vendors.
-            return Err(Error::invalid("key", "an idempotency key has 1 to 255 printable ASCII characters"));
+        fits("key", self.key.as_deref())?;
+        fits("ordering_key", self.ordering_key.as_deref())
+    }
+
+    /// Checks what only a send that happens at once may not have.
+    pub(super) fn admit_now(&self, now: Timestamp) -> Result<()> {
+        let later = self.at.filter(|at| *at > now);
+        later.map_or(Ok(()), |at| {
+            let why = "`send` sends now; to send later, `enqueue` the message";
+            Err(Error::invalid("at", why).with_context("at", at.to_string()))
+        })
+    }
+
+    /// How a queue is to treat the message.
+    pub(super) fn terms(&self) -> Terms {
+        let mut terms = Terms::default();
+        (terms.due, terms.expires, terms.priority) = (self.at, self.expires, self.priority);
+        terms.on_unknown = self.on_unknown.unwrap_or(terms.on_unknown);
+        terms.ordering_key.clone_from(&self.ordering_key);
+        terms
+    }
+}
+
+/// Keys become HTTP headers at some vendors.
+fn fits(field: &'static str, key: Option<&str>) -> Result<()> {
+    let fits = |key: &str| (1..=255).contains(&key.len()) && key.bytes().all(|b| (0x20..0x7f).contains(&b));
+    match key {
+        Some(key) if !fits(key) => {
+            Err(Error::invalid(field, "a key has 1 to 255 printable ASCII characters"))
         }
-        Ok(())
+        _ => Ok(()),
     }
 }
 
 /// The methods by which a request's options are set.
 macro_rules! option_methods {
     () => {
-        /// Not before this moment. `send` refuses a moment in the future.
+        /// Not before this moment. `send` refuses a moment in the future; `enqueue` keeps the message until then.
         pub fn at(mut self, at: Timestamp) -> Self {
             self.options.at = Some(at);
             self
@@ -91,10 +120,30 @@ macro_rules! option_methods {
 
         /// What to do if we cannot know whether the vendor took it.
         pub fn on_unknown(mut self, policy: OnUnknown) -> Self {
-            self.options.on_unknown = policy;
+            self.options.on_unknown = Some(policy);
             self
         }
     };
 }
 
-pub(super) use option_methods;
+/// The methods by which options of the queue are set.
+macro_rules! queue_option_methods {
+    () => {
+        /// The idempotency key: for one tenant and channel, the same key with the same content
+        /// is the same message, and with other content an error. Kept for at least 24 hours.
+        /// Every attempt carries it to vendors that know such keys.
+        pub fn key(mut self, key: impl Into<Arc<str>>) -> Self {
+            self.options.key = Some(key.into());
+            self
+        }
+
+        /// Messages of one tenant and ordering key are sent one at a time, in the order of their ids: the
+        /// next when the one before is in a final state.
+        pub fn ordering_key(mut self, key: impl Into<Arc<str>>) -> Self {
+            self.options.ordering_key = Some(key.into());
+            self
+        }
+    };
+}
+
+pub(super) use {option_methods, queue_option_methods};
