@@ -88,7 +88,7 @@ pub use id::{DeliveryId, Fingerprint, MessageId, TenantId};
 pub use message::{
     AnyMessage, Attachment, Channel, Chat, Email, Features, Location, Media, Message, Push, Sms, WhatsApp,
 };
-pub use messenger::{Defaults, Messenger, MessengerBuilder, Sent};
+pub use messenger::{Defaults, Draft, Messenger, MessengerBuilder, Sent};
 pub use provider::{
     Capabilities, ChatProvider, EmailProvider, Health, OnUnknown, Outcome, Outgoing, Provider,
     ProviderSource, PushProvider, Receipt, Route, SmsProvider, Vendor, WhatsAppProvider,

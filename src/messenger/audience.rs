@@ -55,7 +55,7 @@ impl<M: Message> Audience<M> {
     pub(super) fn admit(&self) -> Result<()> {
         let everyone = !self.barred.is_empty() && self.barred.iter().all(Option::is_some);
         match self.barred.first() {
-            Some(Some(suppression)) if everyone => Err(suppressed(suppression)),
+            Some(Some(suppression)) if everyone => Err(suppression.refusal()),
             _ => Ok(()),
         }
     }
@@ -79,14 +79,9 @@ impl<M: Message> Audience<M> {
             Outcome::Unknown(Error::new(ErrorKind::Internal, why))
         };
         let outcomes = self.barred.iter().map(|barred| match barred {
-            Some(suppression) => Outcome::Refused(suppressed(suppression)),
+            Some(suppression) => Outcome::Refused(suppression.refusal()),
             None => answered.next().unwrap_or_else(missing),
         });
         Receipt::new(outcomes.collect())
     }
-}
-
-fn suppressed(suppression: &Suppression) -> Error {
-    let text = format!("the recipient is on the suppression list: {}", suppression.reason);
-    Error::new(ErrorKind::Suppressed, text)
 }

@@ -76,7 +76,7 @@ async fn deliver<M: Routed>(
     some_vendor_admits(&chosen.provider, &*admitted.message)?;
     let barred = inner.barred(tenant, &*admitted.message).await?;
     let provider = chosen.layered(&inner.stack);
-    inner.messages.record(vec![inner.record_of(tenant, admitted, options)]).await?;
+    inner.messages.record(vec![inner.begun(tenant, admitted, options)]).await?;
     let mut flight = inner.flight(tenant, admitted);
     let cx = inner.bounded();
     let item = outgoing(admitted, tenant, options, &flight);
@@ -137,25 +137,17 @@ impl Inner {
         self.cx.clone().with_deadline(self.cx.clock().monotonic() + self.total)
     }
 
-    fn record_of<M: Message>(
+    /// The record of a message that is sent at once, with its first event.
+    fn begun<M: Message>(
         &self,
         tenant: &TenantId,
         admitted: &Admitted<M>,
         options: &Options,
     ) -> (Record, Vec<Event>) {
-        let message = &admitted.message;
-        let recipients = (0..message.recipient_count()).filter_map(|index| message.recipient(index));
-        let recipients = recipients.map(|recipient| RecipientText(recipient.shared())).collect();
-        let mut record = Record::new(admitted.id, tenant.clone(), M::CHANNEL, admitted.at, recipients);
-        record.key.clone_from(&options.key);
-        record.category.clone_from(&options.category);
-        record.tags.clone_from(&options.tags);
-        record.metadata.clone_from(&options.metadata);
-        record.external_ref.clone_from(&options.external_ref);
         // With room for what most deliveries add: one outcome each.
-        let mut events = Vec::with_capacity(1 + message.recipient_count());
+        let mut events = Vec::with_capacity(1 + admitted.message.recipient_count());
         events.push(Event::new(admitted.id, EventKind::Started, admitted.at));
-        (record, events)
+        (record_of(tenant, admitted, options), events)
     }
 
     /// Appends events; a failure is said, but turns nothing that was sent into an error.
@@ -166,6 +158,20 @@ impl Inner {
         }
         noted.is_ok()
     }
+}
+
+/// What is kept of a message for ever.
+pub(super) fn record_of<M: Message>(tenant: &TenantId, admitted: &Admitted<M>, options: &Options) -> Record {
+    let message = &admitted.message;
+    let recipients = (0..message.recipient_count()).filter_map(|index| message.recipient(index));
+    let recipients = recipients.map(|recipient| RecipientText(recipient.shared())).collect();
+    let mut record = Record::new(admitted.id, tenant.clone(), M::CHANNEL, admitted.at, recipients);
+    record.key.clone_from(&options.key);
+    record.category.clone_from(&options.category);
+    record.tags.clone_from(&options.tags);
+    record.metadata.clone_from(&options.metadata);
+    record.external_ref.clone_from(&options.external_ref);
+    record
 }
 
 /// Sends messages of any channels; answers in their order.
@@ -270,7 +276,7 @@ async fn deliver_batch<M: Routed>(
     options: &Options,
     answers: &mut Answers,
 ) {
-    let records = items.iter().map(|(_, (admitted, _))| inner.record_of(tenant, admitted, options)).collect();
+    let records = items.iter().map(|(_, (admitted, _))| inner.begun(tenant, admitted, options)).collect();
     if let Err(error) = inner.messages.record(records).await {
         items.iter().for_each(|(index, _)| answers[*index] = Some(Err(error.clone())));
         return;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A future that can be spawned, joined and timed out.
-type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
+pub(super) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
 /// One message about to be sent: set options, then await it.
 ///

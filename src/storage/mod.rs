@@ -11,7 +11,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
-    error::Result,
+    error::{Error, ErrorKind, Result},
     event::Event,
     id::{DeliveryId, Fingerprint, MessageId, TenantId},
     message::Channel,
@@ -211,6 +211,12 @@ impl Suppression {
         at: Timestamp,
     ) -> Self {
         Self { channel, address: RecipientText(address.into()), reason: reason.into(), at }
+    }
+
+    /// What a message to this recipient is refused with.
+    pub fn refusal(&self) -> Error {
+        let text = format!("the recipient is on the suppression list: {}", self.reason);
+        Error::new(ErrorKind::Suppressed, text)
     }
 }
 
