@@ -157,6 +157,13 @@ pub trait Messages: fmt::Debug + Send + Sync + 'static {
     /// The tenant of a message. Across tenants, since vendors know none.
     async fn tenant_of(&self, id: MessageId) -> Result<Option<TenantId>>;
 
+    /// The tables that it writes to, for those who write into them in transactions of their own;
+    /// `None` if it has none.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn dialect(&self) -> Option<Dialect> {
+        None
+    }
+
     // ---- between workers
 
     /// Tells waiting workers that there may be work. A hint: polling stays the truth.
