@@ -32,6 +32,8 @@ pub use outbox::{
 };
 pub use query::{Act, ActRecord, Depth, Filter, Page, QueueStats, Retention};
 pub use record::{RecipientText, Record, Tracked};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use sql::{Dialect, DialectKind};
 
 /// The store of messages, of the queue they wait in, and of what happened to them.
 ///
