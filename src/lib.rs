@@ -77,6 +77,7 @@ pub mod template;
 pub mod testing;
 mod time;
 pub mod webhook;
+pub mod worker;
 
 pub use address::{
     ChatId, DeviceToken, EmailAddress, Mailbox, PhoneNumber, SenderName, ShortCode, SmsSender, Topic, WebUrl,
