@@ -77,6 +77,7 @@ pub mod template;
 pub mod testing;
 mod time;
 pub mod webhook;
+mod window;
 pub mod worker;
 
 pub use address::{

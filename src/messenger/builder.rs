@@ -310,7 +310,7 @@ impl MessengerBuilder {
             whatsapp: layered(&stack, whatsapp),
         };
         let cx = context(self.clock, self.http);
-        let memory = Arc::new(MemoryStore::default());
+        let memory = Arc::new(MemoryStore::default().with_clock(cx.shared_clock()));
         let inner = Inner {
             channels,
             stack,

@@ -18,10 +18,13 @@ use crate::{
     time::Timestamp,
 };
 
+mod forward;
 mod memory;
 mod outbox;
 mod query;
 mod record;
+mod recovery;
+mod shared;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 
