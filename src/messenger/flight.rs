@@ -64,7 +64,9 @@ impl Flight {
             let (kind, error) = match outcome {
                 Ok(Some(Outcome::Accepted { .. })) => (EventKind::Accepted, None),
                 Ok(None) => continue,
-                Ok(Some(Outcome::Refused(error) | Outcome::Unknown(error))) | Err(error) => (EventKind::of_failure(error), Some(error)),
+                Ok(Some(Outcome::Refused(error) | Outcome::Unknown(error))) | Err(error) => {
+                    (EventKind::of_failure(error), Some(error))
+                }
             };
             // Most outcomes are already on the trail, with the attempt they came from.
             let known = events.iter().any(|event| {
