@@ -111,7 +111,8 @@ fn now(dialect: &Dialect) -> &'static str {
 fn at_once(dialect: &Dialect, entry: &Entry) -> Statement {
     let sql = format!(
         "WITH taken AS (INSERT INTO {messages} ({COLUMNS}) VALUES ({marks}) {UNLESS_KNOWN} RETURNING {PLACE}, due) \
-         INSERT INTO {queue} ({PLACE}, due, state) SELECT {PLACE}, coalesce(due, {now}), 'ready' FROM taken",
+         INSERT INTO {queue} ({PLACE}, due, since, state) \
+         SELECT {PLACE}, coalesce(due, {now}), coalesce(due, {now}), 'ready' FROM taken",
         messages = dialect.table("messages"),
         queue = dialect.table("queue"),
         marks = marks(dialect, COUNT),
@@ -128,7 +129,8 @@ fn message(dialect: &Dialect, entry: &Entry) -> Statement {
 
 fn place(dialect: &Dialect, entry: &Entry) -> Statement {
     let sql = format!(
-        "INSERT INTO {queue} ({PLACE}, due, state) SELECT {PLACE}, coalesce(due, {now}), 'ready' FROM {messages} WHERE id = ?1",
+        "INSERT INTO {queue} ({PLACE}, due, since, state) \
+         SELECT {PLACE}, coalesce(due, {now}), coalesce(due, {now}), 'ready' FROM {messages} WHERE id = ?1",
         messages = dialect.table("messages"),
         queue = dialect.table("queue"),
         now = now(dialect),
