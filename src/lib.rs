@@ -70,6 +70,8 @@ pub mod provider;
 pub mod providers;
 pub mod route;
 mod secret;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod sqlx_0_9;
 pub mod storage;
 #[cfg(feature = "templates")]
 pub mod template;
