@@ -151,7 +151,7 @@ mod tests {
     fn one_vendor_of_two_does_not_stop_the_other() {
         let mut pace = Pace::new(100);
         let mut random = fastrand::Rng::with_seed(1);
-        for step in 0..100_000 {
+        for step in 0..100_000_u64 {
             pace.note(if random.f64() < 0.5 { DOWN } else { Signal::Clean }, at(step));
             assert_eq!(pace.width(), 100, "at {step}");
         }

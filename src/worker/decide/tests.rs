@@ -143,7 +143,7 @@ fn the_plan_ends_by_attempts_that_count_and_by_age() {
     };
     assert_eq!([at(11, 0), at(12, 0), at(500, 489), at(500, 488)], ["later", "dead", "later", "dead"]);
     let down = [refused(ErrorKind::Unavailable)];
-    let aged = |hours, outcomes| {
+    let aged = |hours: u64, outcomes| {
         let age = Duration::from_secs(hours * 3_600);
         word(&decide(&Facts { attempt: 90, excused: 89, age, ..facts(outcomes) }, &PLAN(), 0.5))
     };
