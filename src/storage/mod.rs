@@ -11,7 +11,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
-    error::Result,
+    error::{Error, ErrorKind, Result},
     event::Event,
     id::{DeliveryId, Fingerprint, MessageId, TenantId},
     message::Channel,
@@ -35,6 +35,10 @@ pub use outbox::{
 };
 pub use query::{Act, ActRecord, Depth, Filter, Page, QueueStats, Retention};
 pub use record::{RecipientText, Record, Tracked};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use sql::{Dialect, DialectKind, Param, Statement};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use sql::{enqueueing, known};
 
 /// The store of messages, of the queue they wait in, and of what happened to them.
 ///
@@ -64,6 +68,8 @@ pub use record::{RecipientText, Record, Tracked};
 ///   Those of recovery have its attempt, `cancelled` the attempts so far, `queued` of a replay none.
 /// - **Order.** Of messages with one tenant and ordering key at most one is leased at any time, and
 ///   none while one with a smaller id is in the queue, unless that is dead or held.
+/// - **Replay** keeps who is [left](Settlement::left): recipients that have the message do not get it
+///   again. It makes the message due now and [`since`](Leased::since) now.
 /// - **Keys.** Among enqueued messages of one tenant and channel an idempotency key is unique, also
 ///   between callers at the same moment; it is kept while its message is, at least 24 hours.
 ///
@@ -169,6 +175,13 @@ pub trait Messages: fmt::Debug + Send + Sync + 'static {
     /// The tenant of a message. Across tenants, since vendors know none.
     async fn tenant_of(&self, id: MessageId) -> Result<Option<TenantId>>;
 
+    /// The tables that it writes to, for those who write into them in transactions of their own;
+    /// `None` if it has none.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn dialect(&self) -> Option<Dialect> {
+        None
+    }
+
     // ---- between workers
 
     /// Tells waiting workers that there may be work. A hint: polling stays the truth.
@@ -224,6 +237,12 @@ impl Suppression {
         at: Timestamp,
     ) -> Self {
         Self { channel, address: RecipientText(address.into()), reason: reason.into(), at }
+    }
+
+    /// What a message to this recipient is refused with.
+    pub fn refusal(&self) -> Error {
+        let text = format!("the recipient is on the suppression list: {}", self.reason);
+        Error::new(ErrorKind::Suppressed, text)
     }
 }
 
