@@ -105,8 +105,8 @@ pub async fn release_keeps_suspects<H: Harness>(harness: &H) {
 pub async fn replay_begins_a_new_generation<H: Harness>(harness: &H) {
     let trial = Trial::of(
         harness,
-        "`Replay` sends dead letters again at once, as a new generation with a `queued` event, whole, and \
-         with nothing counted.",
+        "`Replay` sends dead letters again at once, as a new generation with a `queued` event, to those who \
+         are left, with nothing counted.",
     )
     .await;
     trial.equal("what is replayed", changed_by(&trial, Act::Replay).await, vec![QueueState::Dead]);
@@ -132,7 +132,8 @@ pub async fn replay_begins_a_new_generation<H: Harness>(harness: &H) {
     trial.equal("the last event", found, Some(("queued".into(), 1, 0, trial.clock_now())));
     let again = trial.claim_one(id).await;
     let found = (again.generation, again.attempts, again.excused, again.pending, again.pinned);
-    trial.equal("generation, attempts, excused, pending, pinned", found, (1, 0, 0, None, None));
+    trial.equal("generation, attempts, excused, pending, pinned", found, (1, 0, 0, Some(vec![1]), None));
+    trial.equal("since when it has been due", again.since, trial.clock_now());
 }
 
 /// Acts keep to their filter.

@@ -185,6 +185,7 @@ macro_rules! __storage_tests {
         }
         $crate::__storage_tests! { @each $harness, settling;
             a_message_may_have_several_vendor_ids
+            age_counts_from_the_first_due
             attempts_never_go_down
             many_settle_at_once
             what_does_not_count_is_excused
@@ -193,6 +194,7 @@ macro_rules! __storage_tests {
             what_is_held_waits
             what_is_returned_is_unharmed
             what_is_tried_again_is_due_later
+            who_is_left_is_kept
         }
     };
     (blobs $harness:expr) => {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     event::{EventKind, Status},
-    storage::{Messages, Next, QueueState},
+    storage::{Act, Filter, Messages, Next, Pause, QueueState, Settlement},
 };
 
 /// What is done leaves the queue, with its events.
@@ -74,6 +74,59 @@ pub async fn what_is_tried_again_is_due_later<H: Harness>(harness: &H) {
     trial.settle(&again, later(0)).await;
     let whole = trial.claim_one(id).await;
     trial.equal("pending and pinned after another delay", (whole.pending, whole.pinned), (None, None));
+}
+
+/// Who is left is kept for those who send on.
+pub async fn who_is_left_is_kept<H: Harness>(harness: &H) {
+    let trial = Trial::of(
+        harness,
+        "The recipients who are left of a dead, held or paused message are those it is sent to afterwards; \
+         without any being named, those who were pending before.",
+    )
+    .await;
+    let by = Pause::Provider("vendor".into());
+    let mut left = vec![0, 7];
+    for (next, act) in [(dead(), Some(Act::Replay)), (held(), Some(Act::Release)), (paused(&by), None)] {
+        trial.good(trial.store.pause(&by).await);
+        let id = trial.enqueue(trial.entry()).await;
+        for named in [Some(left.clone()), None] {
+            let leased = trial.claim_one(id).await;
+            let settlement = Settlement::new(&leased, next.clone(), 1, Vec::new()).with_left(named);
+            let answers = trial.good(trial.store.settle(vec![settlement]).await);
+            answers.into_iter().for_each(|answer| trial.good(answer));
+            match act {
+                Some(act) => drop(trial.act(act, &Filter::new()).await),
+                None => trial.good(trial.store.resume(&by).await),
+            }
+            trial.good(trial.store.pause(&by).await);
+        }
+        let leased = trial.claim_one(id).await;
+        trial.equal("who is left", leased.pending.clone(), Some(left.clone()));
+        trial.settle(&leased, Next::Done).await;
+        left.push(9);
+    }
+}
+
+fn paused(by: &Pause) -> Next {
+    Next::Paused { by: by.clone() }
+}
+
+/// Age counts from when a message was due first.
+pub async fn age_counts_from_the_first_due<H: Harness>(harness: &H) {
+    let trial =
+        Trial::of(harness, "`since` is when a message was due first in its generation, and stays so.").await;
+    for (begin, due) in [(None, 0), (Some(10), 10), (Some(0), 0)] {
+        let since = trial.now_and(due);
+        let id = trial.enqueue(trial.on(|terms| terms.due = begin.map(|begin| trial.now_and(begin)))).await;
+        trial.clock.advance(seconds(due + 5));
+        let leased = trial.claim_one(id).await;
+        trial.equal("since when it has been due", leased.since, since);
+        trial.settle(&leased, later(60)).await;
+        trial.clock.advance(seconds(60));
+        let leased = trial.claim_one(id).await;
+        trial.equal("since when, at the second attempt", leased.since, since);
+        trial.settle(&leased, Next::Done).await;
+    }
 }
 
 /// What does not count for the retry plan is told apart.
