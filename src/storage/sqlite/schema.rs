@@ -31,7 +31,7 @@ CREATE INDEX {messages}_by_at ON {messages} (at);
 
 CREATE TABLE {queue} (
     id BLOB NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, channel TEXT NOT NULL,
-    priority INTEGER NOT NULL, due INTEGER NOT NULL, state TEXT NOT NULL,
+    priority INTEGER NOT NULL, due INTEGER NOT NULL, since INTEGER NOT NULL, state TEXT NOT NULL,
     blocked INTEGER NOT NULL DEFAULT 0, payload_version INTEGER NOT NULL,
     ordering_key TEXT, on_unknown TEXT NOT NULL, started INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0, excused INTEGER NOT NULL DEFAULT 0,
