@@ -11,7 +11,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
-    error::Result,
+    error::{Error, ErrorKind, Result},
     event::Event,
     id::{DeliveryId, Fingerprint, MessageId, TenantId},
     message::Channel,
@@ -38,7 +38,9 @@ pub use outbox::{
 pub use query::{Act, ActRecord, Depth, Filter, Page, QueueStats, Retention};
 pub use record::{RecipientText, Record, Tracked};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use sql::{Dialect, DialectKind, Migration, TimeSource};
+pub use sql::{Dialect, DialectKind, Migration, Param, Statement, TimeSource};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use sql::{enqueueing, known};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteOptions, SqliteStore};
 
@@ -239,6 +241,12 @@ impl Suppression {
         at: Timestamp,
     ) -> Self {
         Self { channel, address: RecipientText(address.into()), reason: reason.into(), at }
+    }
+
+    /// What a message to this recipient is refused with.
+    pub fn refusal(&self) -> Error {
+        let text = format!("the recipient is on the suppression list: {}", self.reason);
+        Error::new(ErrorKind::Suppressed, text)
     }
 }
 

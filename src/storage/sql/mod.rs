@@ -3,6 +3,7 @@
 mod codec;
 mod dialect;
 mod shared;
+mod statements;
 
 pub(in crate::storage) use codec::{
     HistoryRow, RecordRow, blobs_from, blobs_text, channel_from, details, events_from, history_rows,
@@ -12,3 +13,5 @@ pub(in crate::storage) use codec::{
 
 pub use dialect::{Dialect, DialectKind};
 pub use shared::{Migration, TimeSource};
+pub use statements::{Param, Statement};
+pub(crate) use statements::{enqueueing, known};
