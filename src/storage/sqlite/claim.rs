@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     group::{Ask, Join, Work},
     park::{Met, park},
+    pause::GoOn,
     recover::recover,
     rows::policy_from,
     settle::Settle,
@@ -19,7 +20,7 @@ use crate::{
     id::{MessageId, TenantId},
     message::{Channel, Payload},
     storage::{
-        Claim, Claimed, Lane, Lease, Leased, Next, Settlement, Terms, act_id,
+        Claim, Claimed, Lane, Lease, Leased, Next, Pause, Settlement, Terms, act_id,
         sql::{blobs_from, channel_from, pending_from, priority_code, priority_from, unreadable},
     },
     time::Timestamp,
@@ -30,7 +31,10 @@ impl Work for Claim {
     type Answer = Claimed;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Claimed> {
-        let mut sight = Sight::look(tx).await?;
+        let mut sight = Sight::look(tx, self).await?;
+        for pause in sight.ending.drain(..) {
+            GoOn(pause).run(tx).await?;
+        }
         let recovered = recover(tx, &self.scope, &sight.over).await?;
         if sight.all_paused {
             return Ok(Claimed::nothing(tx.now));
@@ -68,6 +72,8 @@ impl Work for Claim {
 pub(super) struct Sight {
     /// Tokens of leases that are over.
     over: Vec<Uuid>,
+    /// Pauses that end, by someone who may have been interrupted.
+    ending: Vec<Pause>,
     all_paused: bool,
     channels_paused: Vec<String>,
     pub(super) tenants_paused: bool,
@@ -78,17 +84,24 @@ pub(super) struct Sight {
 }
 
 const LOOK: &str = "\
-SELECT * FROM (SELECT 'over' AS word, '' AS name, token FROM {leases} WHERE until <= ?1 ORDER BY until LIMIT 8)
-UNION ALL SELECT word, name, NULL FROM {pauses} WHERE ending = 0
+SELECT * FROM (SELECT 'over' AS word, '' AS name, token FROM {leases} WHERE until <= ?1
+        AND (?2 IS NULL OR EXISTS (SELECT 1 FROM {queue} q
+            WHERE q.token = {leases}.token AND q.token IS NOT NULL AND q.tenant = ?2))
+    ORDER BY until LIMIT 8)
+UNION ALL SELECT iif(ending, 'ending', word), iif(ending, word || ' ' || name, name), NULL FROM {pauses}
 UNION ALL SELECT 'suspects', '', NULL WHERE EXISTS (SELECT 1 FROM {queue}
     WHERE state = 'suspect' AND state IN ('dead', 'held', 'paused', 'suspect'))
 UNION ALL SELECT 'ordered', '', NULL WHERE EXISTS (SELECT 1 FROM {queue} WHERE ordering_key IS NOT NULL)";
 
 impl Sight {
-    async fn look(tx: &mut Tx<'_>) -> Result<Self> {
+    async fn look(tx: &mut Tx<'_>, claim: &Claim) -> Result<Self> {
         let mut sight = Self::default();
-        for row in tx.rows(tx.statement(LOOK).bind(tx.now.as_micros())).await? {
+        for row in tx.rows(tx.statement(LOOK).bind(tx.now.as_micros()).bind(tenant(claim))).await? {
             match column(&row, 0)? {
+                "ending" => {
+                    let parts = column::<&str>(&row, 1)?.split_once(' ');
+                    sight.ending.extend(parts.and_then(|(word, name)| Pause::from_parts(word, name)));
+                }
                 "all" => sight.all_paused = true,
                 "channel" => sight.channels_paused.push(column(&row, 1)?),
                 "ordered" => sight.ordered = true,

@@ -11,7 +11,7 @@ use super::fault::is_busy;
 use crate::time::{Clock, Monotonic, SystemClock};
 
 /// How long a lock is waited for before its holder is thought to be stuck.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// SQLite's own waiting sleeps longer and longer and so loses against those who just came:
 /// we let it wait for this long only, and begin again.
@@ -55,7 +55,7 @@ pub(super) async fn connect(options: &SqliteConnectOptions) -> sqlx::Result<Sqli
 }
 
 /// Begins a transaction that may write; waits for its turn. True if it had to wait.
-pub(crate) async fn begin_immediate(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+pub(super) async fn begin_immediate(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
     let waiting = Waiting::begin();
     loop {
         match sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *connection).await {

@@ -11,7 +11,7 @@ use super::{
     tx::{Statement, Tx, column, json, list},
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::Result,
     id::{Fingerprint, MessageId},
     storage::{
         Enqueued, Entry, Record,
@@ -80,11 +80,8 @@ impl<'a> Plan<'a> {
 }
 
 fn same(entry: &Entry, first: MessageId, fingerprint: Option<&[u8]>) -> Result<Enqueued> {
-    if fingerprint == entry.fingerprint.as_ref().map(|Fingerprint(hash)| hash.as_slice()) {
-        return Ok(Enqueued::new(first, false));
-    }
-    let why = "the key is taken by another message with other content; use a key of its own for each";
-    Err(Error::new(ErrorKind::Conflict, why).with_message_id(first))
+    let is_same = fingerprint == entry.fingerprint.as_ref().map(|Fingerprint(hash)| hash.as_slice());
+    if is_same { Ok(Enqueued::new(first, false)) } else { Err(entry.conflict(first)) }
 }
 
 fn key_of(record: &Record) -> Option<Key> {
@@ -128,7 +125,8 @@ async fn insert_messages(tx: &mut Tx<'_>, entries: &[&Entry]) -> Result<()> {
     for size in chunks(entries.len()) {
         let mut statement = sqlx::query(tx.core.texts.repeated(INSERT, ", ", size, 0));
         for entry in entries_left.by_ref().take(size) {
-            statement = bind_record(statement, tx.core.texts.dialect().hash_key(), &entry.record, entry.fingerprint);
+            statement =
+                bind_record(statement, tx.core.texts.dialect().hash_key(), &entry.record, entry.fingerprint);
             statement = bind_body(statement, entry);
         }
         tx.run(statement).await?;

@@ -55,7 +55,8 @@ impl Work for Append {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<()> {
         let ids: HashSet<Uuid> = self.events.iter().map(|event| event.message.as_uuid()).collect();
         let asked = tx.statement(KNOWN).bind(list(ids)).bind(self.tenant.as_str().to_owned());
-        let known: Vec<Uuid> = tx.rows(asked).await?.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
+        let known: Vec<Uuid> =
+            tx.rows(asked).await?.iter().map(|row| column(row, 0)).collect::<Result<_>>()?;
         let mut by_message: Vec<Vec<Event>> = vec![Vec::new(); known.len()];
         for event in &self.events {
             if let Some(place) = known.iter().position(|id| *id == event.message.as_uuid()) {
@@ -70,21 +71,15 @@ impl Work for Append {
     }
 }
 
-/// The events of a message from the texts of its rows, each of them once.
-pub(super) fn events_of(message: MessageId, rows: Option<&str>) -> Result<Vec<Event>> {
-    let mut events = Vec::new();
+/// The events of a message from the texts of its rows, each of them once, after `first`.
+pub(super) fn events_of(message: MessageId, first: Option<Event>, rows: Option<&str>) -> Result<Vec<Event>> {
+    let mut events = Vec::from_iter(first);
     for row in rows.unwrap_or_default().lines() {
-        events.extend(events_from(message, row)?);
-    }
-    Ok(once(events))
-}
-
-fn once(events: Vec<Event>) -> Vec<Event> {
-    let mut kept: Vec<Event> = Vec::with_capacity(events.len());
-    for event in events {
-        if !kept.iter().any(|known| known.id() == event.id()) {
-            kept.push(event);
+        for event in events_from(message, row)? {
+            if !events.iter().any(|known| known.id() == event.id()) {
+                events.push(event);
+            }
         }
     }
-    kept
+    Ok(events)
 }

@@ -94,7 +94,8 @@ impl Op for Renew {
                 tx.run(tx.statement(RENEW).bind(token).bind((tx.now + by).as_micros())).await?;
             }
         }
-        let answer = |(lease, _): &&(Lease, Duration)| match held.contains(&(lease.id.as_uuid(), lease.token)) {
+        let answer = |(lease, _): &&(Lease, Duration)| match held.contains(&(lease.id.as_uuid(), lease.token))
+        {
             true => Ok(()),
             false => Err(lease_lost(lease.id)),
         };

@@ -2,10 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{
-    group::Work,
-    tx::{Tx, column},
-};
+use super::{group::Work, tx::Tx};
 use crate::{error::Result, storage::Pause};
 
 /// How many messages go on in one transaction.
@@ -31,8 +28,8 @@ impl Work for Stop {
 
 /// Lets go on what waits for it, a part of it at a time; true if there is more.
 ///
-/// The pause is marked as ending first, and deleted with the last part: whoever resumes it again goes on
-/// where another was interrupted.
+/// The pause is marked as ending first, and deleted with the last part: claims go on where whoever
+/// resumed it was interrupted.
 #[derive(Debug)]
 pub(super) struct GoOn(pub(super) Pause);
 
@@ -64,5 +61,3 @@ impl Work for GoOn {
         500
     }
 }
-
-const PAUSES: &str = "SELECT word, name FROM {pauses} WHERE ending = 0 ORDER BY word, name";

@@ -146,7 +146,8 @@ pub(super) async fn apply(tx: &mut Tx<'_>, changes: &[Change]) -> Result<()> {
     if !gone.is_empty() {
         tx.run(tx.statement(DELETE).bind(list(gone))).await?;
     }
-    let kept: Vec<_> = changes.iter().filter(|change| !change.gone).map(|change| image(&change.row)).collect();
+    let kept: Vec<_> =
+        changes.iter().filter(|change| !change.gone).map(|change| image(&change.row)).collect();
     if !kept.is_empty() {
         tx.run(tx.statement(UPDATE).bind(json(&kept))).await?;
     }
@@ -178,12 +179,8 @@ fn image(row: &Row) -> impl serde::Serialize + '_ {
     let id = row.id.simple().to_string();
     let numbers = (row.due, row.since, row.attempts, row.excused, row.losses, row.generation);
     let (due, since, attempts, excused, losses, generation) = numbers;
-    let texts: Texts<'_> = (
-        row.pending.as_deref(),
-        row.pinned.as_deref(),
-        row.paused_by.as_deref(),
-        row.reason.as_deref(),
-    );
+    let texts: Texts<'_> =
+        (row.pending.as_deref(), row.pinned.as_deref(), row.paused_by.as_deref(), row.reason.as_deref());
     let (pending, pinned, paused_by, reason) = texts;
     let state = row.state.as_str();
     (id, state, due, since, attempts, excused, losses, generation, pending, pinned, paused_by, reason)

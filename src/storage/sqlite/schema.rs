@@ -27,7 +27,7 @@ CREATE TABLE {messages} (
 CREATE UNIQUE INDEX {messages}_by_key ON {messages} (tenant, channel, key)
     WHERE key IS NOT NULL AND payload_version IS NOT NULL;
 CREATE INDEX {messages}_by_ref ON {messages} (tenant, external_ref) WHERE external_ref IS NOT NULL;
-CREATE INDEX {messages}_by_at ON {messages} (at);
+CREATE INDEX {messages}_by_at ON {messages} (at, id);
 
 CREATE TABLE {queue} (
     id BLOB NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, channel TEXT NOT NULL,
@@ -85,8 +85,7 @@ CREATE TABLE {rates} (key TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL) STRICT
 
 /// Every step, with the names of this store's tables.
 pub(super) fn migrations(dialect: &Dialect) -> Vec<Migration> {
-    let made = |(number, name, sql): &(u32, &'static str, &str)| {
-        Migration::new(*number, name, named(dialect, sql))
-    };
+    let made =
+        |(number, name, sql): &(u32, &'static str, &str)| Migration::new(*number, name, named(dialect, sql));
     STEPS.iter().map(made).collect()
 }

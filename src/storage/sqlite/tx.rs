@@ -1,8 +1,11 @@
 //! One transaction of the writer.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
 };
 
 use sqlx::{
@@ -12,7 +15,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{fault::failed, hub::Hub, text::Texts};
+use super::{fault::failed, folder::Folder, hub::Hub, text::Texts};
 use crate::{
     error::{Error, ErrorKind, Result},
     storage::TimeSource,
@@ -28,27 +31,20 @@ pub(super) struct Core {
     pub(super) options: SqliteConnectOptions,
     /// The database is gone with its last connection, and readers would get into each other's way.
     pub(super) memory: bool,
-    pub(super) file: std::path::PathBuf,
+    pub(super) file: PathBuf,
     pub(super) hub: Arc<Hub>,
     pub(super) texts: Texts,
     pub(super) time: TimeSource,
-    pub(super) key: HashKey,
+    /// Where attachments stand, if not in the database.
+    pub(super) folder: Option<Folder>,
     pub(super) sequence: Sequence,
+    /// The news that the claims of this store have heard.
+    pub(super) heard: AtomicU64,
 }
 
 impl Core {
     pub(super) fn statement(&self, template: &'static str) -> Statement {
         sqlx::query(self.texts.of(template))
-    }
-}
-
-/// The key of recipients' hashes.
-#[derive(Clone, Default)]
-pub(super) struct HashKey(pub(super) Arc<[u8]>);
-
-impl std::fmt::Debug for HashKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("HashKey(..)")
     }
 }
 

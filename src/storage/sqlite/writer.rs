@@ -112,9 +112,8 @@ fn start(core: &Arc<Core>, first: Box<dyn Join>) -> Result<Thread> {
     // The receiver is right here.
     let _ = mail.send(first);
     let core = Arc::clone(core);
-    let lost = |error| {
-        Error::new(ErrorKind::Storage, "no thread could be started that writes").with_source(error)
-    };
+    let lost =
+        |error| Error::new(ErrorKind::Storage, "no thread could be started that writes").with_source(error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(lost)?;
     let live = move || {
         let _guard = guard;
