@@ -27,6 +27,8 @@ mod recovery;
 mod shared;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
 
 pub use memory::MemoryStore;
 pub use outbox::{
@@ -36,9 +38,11 @@ pub use outbox::{
 pub use query::{Act, ActRecord, Depth, Filter, Page, QueueStats, Retention};
 pub use record::{RecipientText, Record, Tracked};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use sql::{Dialect, DialectKind, Param, Statement};
+pub use sql::{Dialect, DialectKind, Migration, Param, Statement, TimeSource};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use sql::{enqueueing, known};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// The store of messages, of the queue they wait in, and of what happened to them.
 ///
