@@ -32,6 +32,8 @@ pub use outbox::{
 };
 pub use query::{Act, ActRecord, Depth, Filter, Page, QueueStats, Retention};
 pub use record::{RecipientText, Record, Tracked};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use sql::{Dialect, DialectKind};
 
 /// The store of messages, of the queue they wait in, and of what happened to them.
 ///
@@ -156,6 +158,13 @@ pub trait Messages: fmt::Debug + Send + Sync + 'static {
 
     /// The tenant of a message. Across tenants, since vendors know none.
     async fn tenant_of(&self, id: MessageId) -> Result<Option<TenantId>>;
+
+    /// The tables that it writes to, for those who write into them in transactions of their own;
+    /// `None` if it has none.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn dialect(&self) -> Option<Dialect> {
+        None
+    }
 
     // ---- between workers
 

@@ -28,6 +28,8 @@ pub struct Filter {
     pub channel: Option<Channel>,
     /// With this name given by the caller.
     pub external_ref: Option<Arc<str>>,
+    /// This one message.
+    pub id: Option<MessageId>,
     /// To this address, exactly as it was given.
     pub recipient: Option<Arc<str>>,
     /// Taken at or after this moment.
@@ -64,6 +66,13 @@ impl Filter {
     #[must_use]
     pub fn external_ref(mut self, name: impl Into<Arc<str>>) -> Self {
         self.external_ref = Some(name.into());
+        self
+    }
+
+    /// This one message.
+    #[must_use]
+    pub fn id(mut self, id: MessageId) -> Self {
+        self.id = Some(id);
         self
     }
 

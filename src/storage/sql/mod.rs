@@ -1,9 +1,12 @@
 //! What the stores over SQL share: how values become columns and back.
 
 mod codec;
+mod dialect;
 
 pub(in crate::storage) use codec::{
     HistoryRow, RecordRow, blobs_from, blobs_text, channel_from, details, events_from, history_rows,
     pending_from, pending_text, priority_code, priority_from, recipient_hash, recipient_hashes, record_from,
     unreadable,
 };
+
+pub use dialect::{Dialect, DialectKind};
