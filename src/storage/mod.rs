@@ -20,6 +20,8 @@ use crate::{
 
 mod memory;
 mod outbox;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod query;
 mod record;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -30,10 +32,12 @@ pub use outbox::{
     Cancelled, Claim, Claimed, Enqueued, Entry, Lane, Lease, Leased, Next, Pause, Place, QueueState, Scope,
     Settlement, Terms,
 };
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use query::{Act, ActRecord, Depth, Filter, Page, QueueStats, Retention};
 pub use record::{RecipientText, Record, Tracked};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use sql::{Dialect, DialectKind};
+pub use sql::{Dialect, DialectKind, Migration, TimeSource};
 
 /// The store of messages, of the queue they wait in, and of what happened to them.
 ///

@@ -1,7 +1,8 @@
-//! What the stores over SQL share: how values become columns and back.
+//! What the stores over SQL share: how values become columns and back, and words of their constructors.
 
 mod codec;
 mod dialect;
+mod shared;
 
 pub(in crate::storage) use codec::{
     HistoryRow, RecordRow, blobs_from, blobs_text, channel_from, details, events_from, history_rows,
@@ -10,3 +11,4 @@ pub(in crate::storage) use codec::{
 };
 
 pub use dialect::{Dialect, DialectKind};
+pub use shared::{Migration, TimeSource};
