@@ -77,6 +77,7 @@ pub mod template;
 pub mod testing;
 mod time;
 pub mod webhook;
+mod window;
 
 pub use address::{
     ChatId, DeviceToken, EmailAddress, Mailbox, PhoneNumber, SenderName, ShortCode, SmsSender, Topic, WebUrl,

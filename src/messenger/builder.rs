@@ -278,7 +278,8 @@ impl MessengerBuilder {
             whatsapp: layered(&stack, whatsapp),
         };
         let cx = context(self.clock, self.http);
-        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
+        let memory = || Arc::new(MemoryStore::default().with_clock(cx.shared_clock()));
+        let store = self.store.unwrap_or_else(|| memory());
         let inner = Inner {
             channels,
             stack,
