@@ -21,6 +21,7 @@ use crate::{
 mod forward;
 mod memory;
 mod outbox;
+mod places;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod query;

@@ -15,11 +15,11 @@ use sqlx::{
 use super::{
     fault::{Repeats, ends_connection, failed, gave_way},
     options::PostgresOptions,
-    statements::Statements,
+    statements::{Statements, named},
 };
 use crate::{
     error::Result,
-    storage::TimeSource,
+    storage::{Dialect, TimeSource},
     time::{Clock, Monotonic, SystemClock},
 };
 
@@ -40,6 +40,7 @@ const IDLE: Duration = Duration::from_secs(30);
 pub(super) struct Link {
     pub(super) pool: PgPool,
     statements: Statements,
+    dialect: Dialect,
     bouncer: bool,
     time: TimeSource,
     losses: Arc<Losses>,
@@ -69,7 +70,8 @@ impl Link {
 
     fn over(pool: PgPool, options: &PostgresOptions, losses: Arc<Losses>) -> Self {
         let statements = Statements::new(options.dialect.clone());
-        Self { pool, statements, bouncer: options.bouncer, time: options.time.clone(), losses }
+        let (dialect, time) = (options.dialect.clone(), options.time.clone());
+        Self { pool, statements, dialect, bouncer: options.bouncer, time, losses }
     }
 
     /// Now, if not the database's clock is the judge.
@@ -84,6 +86,11 @@ impl Link {
     pub(super) fn statement(&self, template: &'static str) -> Statement {
         // Behind a bouncer the next transaction may be on another connection, where nothing is prepared.
         sqlx::query(AssertSqlSafe(self.statements.of(template))).persistent(!self.bouncer)
+    }
+
+    /// A statement that was put together for this one time.
+    pub(super) fn composed(&self, template: &str) -> Statement {
+        sqlx::query(AssertSqlSafe(named(&self.dialect, template))).persistent(false)
     }
 
     /// The rows of one statement, repeated if it gave way to another.
@@ -125,7 +132,8 @@ impl Link {
 
     async fn connection(&self) -> sqlx::Result<PoolConnection<Postgres>> {
         let answer = self.pool.acquire().await;
-        if matches!(&answer, Err(error) if !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)) {
+        if matches!(&answer, Err(error) if !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed))
+        {
             self.losses.note();
         }
         answer

@@ -100,7 +100,8 @@ impl<'c> Wish<'c> {
         let lanes = &self.claim.lanes;
         let channels: Vec<&str> = lanes.iter().map(|lane| lane.channel.as_str()).collect();
         let priorities: Vec<i16> = lanes.iter().map(|lane| priority_code(lane.priority)).collect();
-        let limits: Vec<i32> = self.limits.iter().map(|most| i32::try_from(*most).unwrap_or(i32::MAX)).collect();
+        let limits: Vec<i32> =
+            self.limits.iter().map(|most| i32::try_from(*most).unwrap_or(i32::MAX)).collect();
         inner
             .link
             .statement(CLAIM)

@@ -1,14 +1,16 @@
 //! New messages: one statement for up to a thousand of them.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::{
+    Inner,
     call::{Link, Statement},
     columns::{column, indexed, text},
     fault::{Repeats, failed, gave_way, is_duplicate},
+    gather,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -69,6 +71,27 @@ const KNOWN: &str = "SELECT a.nr::integer AS nr, m.id, m.fingerprint \
         WHERE k.tenant = a.tenant AND k.channel = a.channel AND k.key = a.key AND k.payload_version IS NOT NULL \
         UNION ALL SELECT k.id, k.fingerprint FROM {messages} k WHERE k.id = a.id AND k.tenant = a.tenant LIMIT 1) m";
 
+/// Enqueues those that can be stored; the others get their own answers.
+pub(super) async fn enqueue_admitted(
+    inner: &Arc<Inner>,
+    entries: Vec<Entry>,
+) -> Result<Vec<Result<Enqueued>>> {
+    let mut refused: Vec<(usize, Error)> = Vec::new();
+    let mut good = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.into_iter().enumerate() {
+        match admit(&entry) {
+            Ok(()) => good.push(entry),
+            Err(error) => refused.push((index, error)),
+        }
+    }
+    let mut answers = match good.len() {
+        0..=gather::SMALL => gather::enqueue(inner, good).await?,
+        _ => enqueue(inner.desk(), &good.iter().collect::<Vec<_>>()).await?,
+    };
+    refused.into_iter().for_each(|(index, error)| answers.insert(index.min(answers.len()), Err(error)));
+    Ok(answers)
+}
+
 /// Where and how new messages are written.
 #[derive(Clone, Copy)]
 pub(super) struct Desk<'a> {
@@ -90,7 +113,9 @@ pub(super) async fn enqueue(desk: Desk<'_>, entries: &[&Entry]) -> Result<Vec<Re
             // An id that is there: of a call that was repeated since its answer was lost.
             Err(error) if is_duplicate(&error) => {}
             Err(error) => return Err(failed(error)),
-            Ok(_) => return Ok(entries.iter().map(|entry| Ok(Enqueued::new(entry.record.id, true))).collect()),
+            Ok(_) => {
+                return Ok(entries.iter().map(|entry| Ok(Enqueued::new(entry.record.id, true))).collect());
+            }
         }
     }
     let fresh = insert(desk, &parts, KEYED).await.map_err(failed)?;
@@ -149,9 +174,8 @@ async fn known(link: &Link, entries: &[&Entry]) -> Result<Vec<Option<Known>>> {
     let tenants: Vec<&str> = entries.iter().map(|entry| entry.record.tenant.as_str()).collect();
     let channels: Vec<&str> = entries.iter().map(|entry| entry.record.channel.as_str()).collect();
     let keys: Vec<Option<&str>> = entries.iter().map(|entry| entry.record.key.as_deref()).collect();
-    let rows = link
-        .rows(|| link.statement(KNOWN).bind(&ids).bind(&tenants).bind(&channels).bind(&keys))
-        .await?;
+    let rows =
+        link.rows(|| link.statement(KNOWN).bind(&ids).bind(&tenants).bind(&channels).bind(&keys)).await?;
     let mut found = vec![None; entries.len()];
     for row in &rows {
         let index = usize::try_from(column::<i32>(row, "nr")?).unwrap_or_default();
@@ -168,7 +192,8 @@ fn judge(entry: &Entry, known: Option<Known>) -> Result<Enqueued> {
         return Err(Error::new(ErrorKind::Storage, why));
     };
     let id = MessageId::from_uuid(id);
-    let same = fingerprint.as_deref() == entry.fingerprint.as_ref().map(|Fingerprint(bytes)| bytes.as_slice());
+    let same =
+        fingerprint.as_deref() == entry.fingerprint.as_ref().map(|Fingerprint(bytes)| bytes.as_slice());
     if same || id == entry.record.id {
         return Ok(Enqueued::new(id, false));
     }

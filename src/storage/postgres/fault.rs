@@ -16,7 +16,9 @@ fn code_of(error: &sqlx::Error) -> Option<String> {
 pub(super) fn ends_connection(error: &sqlx::Error) -> bool {
     match code_of(error) {
         Some(code) => code == "25006" || code.starts_with("57P") || code.starts_with("08"),
-        None => !matches!(error, sqlx::Error::RowNotFound | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed),
+        None => {
+            !matches!(error, sqlx::Error::RowNotFound | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+        }
     }
 }
 
@@ -30,9 +32,36 @@ pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
     code_of(error).as_deref() == Some("23505")
 }
 
-/// True if it is about the values of this one call.
-pub(super) fn is_about_values(error: &sqlx::Error) -> bool {
-    code_of(error).is_some_and(|code| code.starts_with("22") || code.starts_with("23") || code.starts_with("54"))
+/// What can go wrong between two statements.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    Database(sqlx::Error),
+    Other(Error),
+}
+
+impl Trouble {
+    pub(super) fn gave_way(&self) -> bool {
+        matches!(self, Self::Database(error) if gave_way(error))
+    }
+
+    pub(super) fn into_error(self) -> Error {
+        match self {
+            Self::Database(error) => failed(error),
+            Self::Other(error) => error,
+        }
+    }
+}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
 }
 
 /// Counts repetitions.
@@ -79,7 +108,9 @@ pub(super) fn failed(error: sqlx::Error) -> Error {
 fn words(code: &str) -> (&'static str, Retry) {
     let passing = |text| (text, Retry::Backoff);
     match code {
-        "25006" => passing("the server only reads: a replica; the connection is closed, to find the one that writes"),
+        "25006" => {
+            passing("the server only reads: a replica; the connection is closed, to find the one that writes")
+        }
         "40001" | "40P01" => passing("others wrote the same rows again and again"),
         "42P01" | "42703" | "42883" | "3F000" => {
             passing("the tables are not there, or older than this version needs: call migrate()")
@@ -87,7 +118,9 @@ fn words(code: &str) -> (&'static str, Retry) {
         "53100" => passing("the database's disk is full: as soon as there is space the next write works"),
         "53300" => passing("the database has no connection left for us"),
         "55P03" | "57014" => passing("others keep rows locked for too long"),
-        _ if code.starts_with("08") || code.starts_with("57P") => passing("the database goes down or comes up"),
+        _ if code.starts_with("08") || code.starts_with("57P") => {
+            passing("the database goes down or comes up")
+        }
         _ if code.starts_with("28") => ("the database refuses the login", Retry::Never),
         _ if code.starts_with("42501") => ("the login may not do this in the database", Retry::Never),
         _ if code.starts_with("22") || code.starts_with("23") || code.starts_with("54") => {

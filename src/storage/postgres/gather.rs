@@ -67,6 +67,9 @@ impl Gather {
 
 /// Enqueues by the next write.
 pub(super) async fn enqueue(inner: &Arc<Inner>, entries: Vec<Entry>) -> Answers {
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
     let entries = Arc::new(entries);
     for _ in 0..ATTEMPTS {
         let (to, answer) = oneshot::channel();
@@ -78,7 +81,10 @@ pub(super) async fn enqueue(inner: &Arc<Inner>, entries: Vec<Entry>) -> Answers 
             return answers;
         }
     }
-    Err(Error::new(ErrorKind::Storage, "the runtime ended in which new messages were written; enqueue them again"))
+    Err(Error::new(
+        ErrorKind::Storage,
+        "the runtime ended in which new messages were written; enqueue them again",
+    ))
 }
 
 /// Whoever writes; says so if it goes before its work is done.

@@ -33,8 +33,13 @@ impl History {
 
     /// Writes them as they are.
     pub(super) fn insert(&self, link: &Link) -> Statement {
+        self.bind_rows(link.statement(INSERT))
+    }
+
+    /// Binds them with their messages.
+    pub(super) fn bind_rows(&self, statement: Statement) -> Statement {
         let messages: Vec<_> = self.rows.iter().map(|row| row.message).collect();
-        self.bind(link.statement(INSERT).bind(messages))
+        self.bind(statement.bind(messages))
     }
 
     /// Binds them with their numbers.

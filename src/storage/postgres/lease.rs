@@ -65,8 +65,7 @@ pub(super) async fn start(inner: &Inner, leases: &[Lease]) -> Result<Vec<Result<
 pub(super) async fn renew(inner: &Inner, leases: &[Lease], lease: Duration) -> Result<Vec<Result<()>>> {
     let (ids, tokens) = (ids(leases), tokens(leases));
     let link = &inner.link;
-    let renew =
-        || link.statement(RENEW).bind(link.clock()).bind(micros(lease)).bind(&ids).bind(&tokens);
+    let renew = || link.statement(RENEW).bind(link.clock()).bind(micros(lease)).bind(&ids).bind(&tokens);
     answers(leases, &link.rows(renew).await?, |_| Ok(()))
 }
 
@@ -161,9 +160,7 @@ impl<'n> Parts<'n> {
                 pinned: pinned.as_deref(),
                 ..Self::default()
             },
-            Next::Paused { by } => {
-                Self { word: "paused", blocker: Some(by.to_string()), ..Self::default() }
-            }
+            Next::Paused { by } => Self { word: "paused", blocker: Some(by.to_string()), ..Self::default() },
             Next::Returned => Self { word: "returned", ..Self::default() },
         }
     }

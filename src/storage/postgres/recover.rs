@@ -7,7 +7,7 @@ use super::{
     Inner,
     call::{Link, Transaction},
     columns::{column, signed, unsigned},
-    fault::{Repeats, failed, gave_way},
+    fault::{Repeats, Trouble},
     history::History,
 };
 use crate::{
@@ -57,28 +57,9 @@ pub(super) async fn recover(inner: &Inner, scope: &Scope) -> Result<()> {
         match recover_part(inner, scope, &mut seen).await {
             Ok(true) => {}
             Ok(false) => return Ok(()),
-            Err(Trouble::Database(error)) if gave_way(&error) && repeats.again().await => {}
-            Err(Trouble::Database(error)) => return Err(failed(error)),
-            Err(Trouble::Other(error)) => return Err(error),
+            Err(trouble) if trouble.gave_way() && repeats.again().await => {}
+            Err(trouble) => return Err(trouble.into_error()),
         }
-    }
-}
-
-/// What can go wrong between two statements.
-enum Trouble {
-    Database(sqlx::Error),
-    Other(crate::error::Error),
-}
-
-impl From<sqlx::Error> for Trouble {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<crate::error::Error> for Trouble {
-    fn from(error: crate::error::Error) -> Self {
-        Self::Other(error)
     }
 }
 

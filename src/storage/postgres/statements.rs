@@ -33,7 +33,8 @@ pub(super) fn named(dialect: &Dialect, template: &str) -> String {
 }
 
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'=')
+    !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'=')
 }
 
 /// The statements of one store, each made once.
@@ -61,7 +62,8 @@ mod tests {
     #[test]
     fn names_are_put_in_and_arrays_stay() {
         let dialect = Dialect::postgres().with_schema("s").expect("plain").with_prefix("p_").expect("plain");
-        let text = named(&dialect, "SELECT '{}' FROM {queue} WHERE a = ANY ('{1,2}'); CREATE INDEX {=queue_x}");
+        let text =
+            named(&dialect, "SELECT '{}' FROM {queue} WHERE a = ANY ('{1,2}'); CREATE INDEX {=queue_x}");
         assert_eq!(text, "SELECT '{}' FROM s.p_queue WHERE a = ANY ('{1,2}'); CREATE INDEX p_queue_x");
     }
 }

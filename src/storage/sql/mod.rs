@@ -2,6 +2,7 @@
 
 mod codec;
 mod dialect;
+mod rates;
 mod shared;
 
 pub(in crate::storage) use codec::{
@@ -9,6 +10,8 @@ pub(in crate::storage) use codec::{
     pending_from, pending_text, priority_code, priority_from, recipient_hash, recipient_hashes, record_from,
     unreadable,
 };
+
+pub(in crate::storage) use rates::{Taken, take};
 
 pub use dialect::{Dialect, DialectKind};
 pub use shared::{Migration, TimeSource};
