@@ -11,7 +11,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
-    error::Result,
+    error::{Error, ErrorKind, Result},
     event::Event,
     id::{DeliveryId, Fingerprint, MessageId, TenantId},
     message::Channel,
@@ -41,7 +41,9 @@ pub use postgres::{PostgresOptions, PostgresStore};
 pub use query::{Act, ActRecord, Depth, Filter, Page, QueueStats, Retention};
 pub use record::{RecipientText, Record, Tracked};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use sql::{Dialect, DialectKind, Migration, TimeSource};
+pub use sql::{Dialect, DialectKind, Migration, Param, Statement, TimeSource};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use sql::{enqueueing, known};
 
 /// The store of messages, of the queue they wait in, and of what happened to them.
 ///
@@ -71,6 +73,8 @@ pub use sql::{Dialect, DialectKind, Migration, TimeSource};
 ///   Those of recovery have its attempt, `cancelled` the attempts so far, `queued` of a replay none.
 /// - **Order.** Of messages with one tenant and ordering key at most one is leased at any time, and
 ///   none while one with a smaller id is in the queue, unless that is dead or held.
+/// - **Replay** keeps who is [left](Settlement::left): recipients that have the message do not get it
+///   again. It makes the message due now and [`since`](Leased::since) now.
 /// - **Keys.** Among enqueued messages of one tenant and channel an idempotency key is unique, also
 ///   between callers at the same moment; it is kept while its message is, at least 24 hours.
 ///
@@ -238,6 +242,12 @@ impl Suppression {
         at: Timestamp,
     ) -> Self {
         Self { channel, address: RecipientText(address.into()), reason: reason.into(), at }
+    }
+
+    /// What a message to this recipient is refused with.
+    pub fn refusal(&self) -> Error {
+        let text = format!("the recipient is on the suppression list: {}", self.reason);
+        Error::new(ErrorKind::Suppressed, text)
     }
 }
 

@@ -115,7 +115,8 @@ impl Job {
         self.generation = self.generation.saturating_add(1);
         (self.state, self.due, self.cancel) = (QueueState::Ready, now, false);
         (self.attempts, self.excused, self.losses) = (0, 0, 0);
-        (self.pending, self.pinned, self.reason) = (None, None, None);
+        // Who is pending stays so: the others have it, or were refused for good.
+        (self.pinned, self.reason, self.since) = (None, None, now);
         let event = replayed(self.id(), self.generation, now);
         self.note([event]);
     }

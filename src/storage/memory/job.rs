@@ -28,6 +28,8 @@ pub(super) struct Job {
     pub(super) terms: Terms,
     pub(super) state: QueueState,
     pub(super) due: Timestamp,
+    /// When it was due for the first time in this generation.
+    pub(super) since: Timestamp,
     /// Set while it is leased.
     pub(super) hold: Option<Hold>,
     /// Whether a start was written down since it was claimed.
@@ -58,6 +60,7 @@ impl Job {
             payload: entry.payload,
             state: QueueState::Ready,
             due: entry.terms.due.unwrap_or(now),
+            since: entry.terms.due.map_or(now, |due| due.max(now)),
             terms: entry.terms,
             hold: None,
             started: false,
@@ -124,6 +127,7 @@ impl Job {
         let terms = Terms { due: Some(self.due), ..self.terms.clone() };
         Leased {
             key: self.slot.record.key.clone(),
+            since: self.since,
             attempts: self.attempts,
             excused: self.excused,
             losses: self.losses,

@@ -86,7 +86,7 @@ impl State {
     }
 
     pub(super) fn settle(&mut self, settlement: Settlement, now: Timestamp) -> Result<()> {
-        let Settlement { lease, tenant, next, attempts, events } = settlement;
+        let Settlement { lease, tenant, next, attempts, events, left } = settlement;
         let (job, _) = self.queue.holder(&lease)?;
         if *job.tenant() != tenant {
             return Err(lease_lost(lease.id));
@@ -96,6 +96,7 @@ impl State {
         let stays = self.queue.change(lease.id, |job| {
             job.note(events.into_iter().filter(|event| event.message == lease.id));
             job.attempts = job.attempts.max(attempts);
+            job.pending = left.or(job.pending.take());
             job.settle(next, paused, now)
         });
         if stays != Some(true) {

@@ -4,6 +4,7 @@ mod codec;
 mod dialect;
 mod rates;
 mod shared;
+mod statements;
 
 pub(in crate::storage) use codec::{
     HistoryRow, RecordRow, blobs_from, blobs_text, channel_from, details, events_from, history_rows,
@@ -15,3 +16,5 @@ pub(in crate::storage) use rates::{Taken, take};
 
 pub use dialect::{Dialect, DialectKind};
 pub use shared::{Migration, TimeSource};
+pub use statements::{Param, Statement};
+pub(crate) use statements::{enqueueing, known};
