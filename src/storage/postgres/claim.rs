@@ -174,6 +174,7 @@ fn leased(row: &PgRow, token: Uuid) -> Result<Leased> {
     let mut leased = Leased::new(lease, tenant, payload(row)?, terms(row)?);
     leased.key = column::<Option<&str>>(row, "key")?.map(Into::into);
     leased.attempts = unsigned(column(row, "attempts")?);
+    leased.since = Timestamp::from_micros(column(row, "since")?);
     leased.excused = unsigned(column(row, "excused")?);
     leased.losses = unsigned(column(row, "losses")?);
     leased.generation = unsigned(column(row, "generation")?);
