@@ -4,5 +4,9 @@
 //! beside this one.
 
 mod enqueue_in;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 pub use enqueue_in::{EnqueueIn, OutboxTransaction};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{begin_immediate, sqlite_store};
