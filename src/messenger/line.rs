@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     context::CallContext,
-    error::{Error, ErrorKind, Result},
+    error::{Certainty, Error, ErrorKind, Result},
+    event::{Event, EventKind},
     id::{Fingerprint, MessageId, TenantId},
     message::{AnyMessage, Channel, Message, Payload, Priority, on_any},
     middleware::AnyLayer,
@@ -257,6 +258,20 @@ impl Ready {
         self.leased.lease.id
     }
 
+    /// How an attempt ended that did not end by itself: for each recipient what its events tell.
+    pub(crate) fn as_far_as(&self, events: &[Event], error: Error) -> Ended {
+        let recipients = self.recipients();
+        if recipients == 0 || events.is_empty() {
+            return Ended::Failed(error);
+        }
+        let pending = self.leased.pending.as_deref();
+        let index =
+            |position| pending.and_then(|all| all.get(position as usize).copied()).unwrap_or(position);
+        // Recipients are counted by u32 in every delivery id.
+        let positions = 0..u32::try_from(recipients).unwrap_or(u32::MAX);
+        Ended::Answered(positions.map(|position| told(index(position), events, &error)).collect())
+    }
+
     fn message(&self) -> Option<&AnyMessage> {
         match &self.content {
             Content::Whole(message, _) => Some(message),
@@ -281,6 +296,23 @@ impl Ready {
     }
 }
 
+/// What the events tell of one recipient.
+fn told(recipient: u32, events: &[Event], error: &Error) -> Outcome {
+    let of = |kind| events.iter().find(|event| event.recipient == Some(recipient) && event.kind == kind);
+    if let Some(event) = of(EventKind::Accepted) {
+        let (vendor_id, provider) = (event.vendor_id.clone(), event.provider.clone());
+        return Outcome::Accepted { vendor_id, provider };
+    }
+    match of(EventKind::Unknown) {
+        Some(event) => {
+            let error = error.clone().with_certainty(Certainty::Unknown);
+            let named = event.provider.iter().cloned().fold(error, Error::with_provider);
+            Outcome::Unknown(named)
+        }
+        None => Outcome::Refused(error.clone().with_certainty(Certainty::NotSent)),
+    }
+}
+
 /// The places of those that are whole, by tenant and channel.
 fn groups(all: &[Ready]) -> HashMap<(TenantId, Channel), Vec<usize>> {
     let mut groups: HashMap<(TenantId, Channel), Vec<usize>> = HashMap::new();
@@ -297,7 +329,12 @@ fn cut(message: AnyMessage, pending: Option<&[u32]>) -> AnyMessage {
     }
 }
 
-fn outgoing<'a, M: Message>(message: &'a M, leased: &'a Leased, key: &'a str, trail: &'a Trail) -> Outgoing<'a, M> {
+fn outgoing<'a, M: Message>(
+    message: &'a M,
+    leased: &'a Leased,
+    key: &'a str,
+    trail: &'a Trail,
+) -> Outgoing<'a, M> {
     let item = Outgoing::new(message, leased.lease.id, &leased.tenant, key)
         .with_generation(leased.generation)
         .with_attempt(leased.attempts.saturating_add(1))

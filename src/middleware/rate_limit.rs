@@ -287,8 +287,7 @@ impl<M: Message> Limited<M> {
             let now = cx.clock().monotonic();
             let Some(wait) = self.limiter.take(&keys, now) else { return Ok(()) };
             if !self.limiter.waits || cx.deadline().is_some_and(|deadline| now + wait > deadline) {
-                let text =
-                    format!("our own limit is spent; the next turn is in {wait:?}");
+                let text = format!("our own limit is spent; the next turn is in {wait:?}");
                 let error = Error::new(ErrorKind::RateLimited, text).with_provider(self.inner.name());
                 return Err(error.with_retry(Retry::After(wait)));
             }
