@@ -1,0 +1,206 @@
+//! The real store, with the suite's eyes and blows around it.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tidings::{
+    Channel, DeliveryId, ErrorKind, Event, Fingerprint, MessageId, Result, TenantId,
+    storage::{
+        Act, ActRecord, BlobStore, Cancelled, Claim, Claimed, Dialect, Enqueued, Entry, Filter, Lease,
+        Messages, Page, Pause, QueueStats, RateAsk, Record, Retention, Scope, Settlement, SharedLimits,
+        Store, Suppression, SuppressionStore, Tracked,
+    },
+};
+
+use super::line::Mouth;
+use crate::fact::{Fact, Point};
+
+/// Says what is claimed, started and settled, and waits at the points where it is to be struck.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) inner: Arc<dyn Store>,
+    pub(crate) mouth: Arc<Mouth>,
+}
+
+#[async_trait]
+impl Messages for Watched {
+    async fn record(&self, messages: Vec<(Record, Vec<Event>)>) -> Result<()> {
+        self.inner.record(messages).await
+    }
+
+    async fn enqueue(&self, entries: Vec<Entry>) -> Result<Vec<Result<Enqueued>>> {
+        let answers = self.inner.enqueue(entries).await?;
+        self.mouth.pass(Point::Enqueued).await;
+        Ok(answers)
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Claimed> {
+        let claimed = self.inner.claim(claim).await?;
+        if !claimed.leased.is_empty() {
+            let ids = claimed.leased.iter().map(|leased| leased.lease.id);
+            self.mouth.say(Fact::Claimed(ids.collect()));
+            self.mouth.pass(Point::Claimed).await;
+        }
+        Ok(claimed)
+    }
+
+    async fn start(&self, leases: &[Lease]) -> Result<Vec<Result<u32>>> {
+        self.mouth.pass(Point::BeforeStart).await;
+        let answers = self.inner.start(leases).await?;
+        let (started, _) = parted(leases.iter().map(|lease| lease.id), &answers);
+        self.mouth.say(Fact::Started(started));
+        self.mouth.pass(Point::AfterStart).await;
+        Ok(answers)
+    }
+
+    async fn renew(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Result<()>>> {
+        self.inner.renew(leases, lease).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Result<()>>> {
+        self.mouth.pass(Point::BeforeSettle).await;
+        let ids: Vec<MessageId> = settlements.iter().map(|settlement| settlement.lease.id).collect();
+        let answers = self.inner.settle(settlements).await?;
+        let (settled, refused) = parted(ids.into_iter(), &answers);
+        self.mouth.say(Fact::Settled(settled));
+        if !refused.is_empty() {
+            self.mouth.say(Fact::Refused(refused));
+        }
+        self.mouth.pass(Point::AfterSettle).await;
+        Ok(answers)
+    }
+
+    async fn cancel(&self, tenant: &TenantId, ids: &[MessageId]) -> Result<Vec<Cancelled>> {
+        self.inner.cancel(tenant, ids).await
+    }
+
+    async fn append_events(&self, tenant: &TenantId, events: Vec<Event>) -> Result<()> {
+        self.inner.append_events(tenant, events).await
+    }
+
+    async fn act(
+        &self,
+        scope: &Scope,
+        act: Act,
+        filter: &Filter,
+        note: Option<Arc<str>>,
+    ) -> Result<ActRecord> {
+        self.inner.act(scope, act, filter, note).await
+    }
+
+    async fn pause(&self, pause: &Pause) -> Result<()> {
+        self.inner.pause(pause).await
+    }
+
+    async fn resume(&self, pause: &Pause) -> Result<()> {
+        self.inner.resume(pause).await
+    }
+
+    async fn prune(&self, retention: &Retention) -> Result<u64> {
+        self.inner.prune(retention).await
+    }
+
+    async fn tracked(&self, tenant: &TenantId, id: MessageId) -> Result<Option<Tracked>> {
+        self.inner.tracked(tenant, id).await
+    }
+
+    async fn timeline(&self, tenant: &TenantId, id: MessageId) -> Result<Vec<Event>> {
+        self.inner.timeline(tenant, id).await
+    }
+
+    async fn list(&self, scope: &Scope, filter: &Filter, page: Page) -> Result<Vec<Tracked>> {
+        self.inner.list(scope, filter, page).await
+    }
+
+    async fn stats(&self, scope: &Scope) -> Result<QueueStats> {
+        self.inner.stats(scope).await
+    }
+
+    async fn acts(&self, scope: &Scope, limit: usize) -> Result<Vec<ActRecord>> {
+        self.inner.acts(scope, limit).await
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>> {
+        self.inner.pauses().await
+    }
+
+    async fn by_vendor_id(
+        &self,
+        provider: &str,
+        vendor_id: &str,
+        recipient: Option<&str>,
+    ) -> Result<Option<(TenantId, DeliveryId)>> {
+        self.inner.by_vendor_id(provider, vendor_id, recipient).await
+    }
+
+    async fn tenant_of(&self, id: MessageId) -> Result<Option<TenantId>> {
+        self.inner.tenant_of(id).await
+    }
+
+    fn dialect(&self) -> Option<Dialect> {
+        self.inner.dialect()
+    }
+
+    async fn wake(&self) -> Result<()> {
+        self.inner.wake().await
+    }
+
+    async fn woken(&self) {
+        self.inner.woken().await
+    }
+}
+
+/// Those of which the store said yes, and those whose lease was lost.
+fn parted<T>(
+    ids: impl Iterator<Item = MessageId>,
+    answers: &[Result<T>],
+) -> (Vec<MessageId>, Vec<MessageId>) {
+    let (mut yes, mut lost) = (Vec::new(), Vec::new());
+    for (id, answer) in ids.zip(answers) {
+        match answer {
+            Ok(_) => yes.push(id),
+            Err(error) if error.kind() == ErrorKind::LeaseLost => lost.push(id),
+            Err(_) => {}
+        }
+    }
+    (yes, lost)
+}
+
+#[async_trait]
+impl BlobStore for Watched {
+    async fn put_blob(&self, hash: Fingerprint, bytes: Bytes) -> Result<()> {
+        self.inner.put_blob(hash, bytes).await
+    }
+
+    async fn blob(&self, hash: Fingerprint) -> Result<Option<Bytes>> {
+        self.inner.blob(hash).await
+    }
+}
+
+#[async_trait]
+impl SuppressionStore for Watched {
+    async fn suppress(&self, tenant: &TenantId, suppression: Suppression) -> Result<()> {
+        self.inner.suppress(tenant, suppression).await
+    }
+
+    async fn unsuppress(&self, tenant: &TenantId, channel: Option<Channel>, address: &str) -> Result<bool> {
+        self.inner.unsuppress(tenant, channel, address).await
+    }
+
+    async fn suppressed(
+        &self,
+        tenant: &TenantId,
+        channel: Channel,
+        addresses: &[&str],
+    ) -> Result<Vec<Option<Suppression>>> {
+        self.inner.suppressed(tenant, channel, addresses).await
+    }
+}
+
+#[async_trait]
+impl SharedLimits for Watched {
+    async fn take(&self, asks: &[RateAsk]) -> Result<Option<Duration>> {
+        self.inner.take(asks).await
+    }
+}

@@ -1,0 +1,174 @@
+//! Judges a log: did the faults strike, was anything lost, was anything sent again without need.
+//!
+//! Pure, so that `judge_tests` can hold logs before it that no store ever wrote.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write as _,
+    time::Duration,
+};
+
+use tidings::MessageId;
+
+use crate::{
+    fact::{Fact, Hand},
+    log::{Entry, Log},
+};
+
+/// What the log of a flow of messages says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Verdict {
+    /// How many faults struck a process that had messages, or a database that was in use.
+    pub(crate) landed: usize,
+    /// Numbers that the vendor never took.
+    pub(crate) lost: Vec<u32>,
+    /// How often the vendor took a message that it had taken before.
+    pub(crate) second: usize,
+    /// How many attempts were open at the faults: handed over, and the result not written.
+    pub(crate) open: usize,
+    /// Second copies that no such attempt explains.
+    pub(crate) beyond: Vec<u32>,
+    /// Numbers whose copies differ in id, idempotency key or `Message-ID`.
+    pub(crate) changed: Vec<u32>,
+    /// For each message that a dead process had: how long until another had it.
+    pub(crate) takeovers: Vec<Duration>,
+    /// Errors that reached a caller.
+    pub(crate) errors: Vec<String>,
+}
+
+/// Judges a flow in which `wanted` should have arrived.
+pub(crate) fn judge(log: &Log, wanted: impl IntoIterator<Item = u32>) -> Verdict {
+    let mut judge = Judge::default();
+    log.entries().iter().for_each(|entry| judge.hear(entry));
+    let mut verdict = judge.verdict;
+    verdict.lost = wanted.into_iter().filter(|number| !judge.hands.contains_key(number)).collect();
+    verdict
+}
+
+#[derive(Default)]
+struct Judge {
+    verdict: Verdict,
+    /// How each number was handed over for the first time.
+    hands: HashMap<u32, Hand>,
+    holds: HashMap<u32, HashSet<MessageId>>,
+    open: HashMap<u32, HashSet<MessageId>>,
+    /// How many second copies of a message are explained by attempts that were open at a fault.
+    excused: HashMap<MessageId, u32>,
+    /// What dead processes had, and when they died.
+    orphans: HashMap<MessageId, Duration>,
+}
+
+impl Judge {
+    fn hear(&mut self, entry: &Entry) {
+        let Entry { at, who, fact } = entry;
+        match fact {
+            Fact::Claimed(ids) => self.claimed(*at, *who, ids),
+            Fact::Fault(text) => self.verdict.errors.push(text.clone()),
+            Fact::Handed(hand) if hand.took => self.handed(*who, hand),
+            Fact::Killed => self.killed(*at, *who),
+            Fact::Restarted => self.restarted(),
+            Fact::Refused(ids) | Fact::Settled(ids) => self.settled(*who, ids),
+            Fact::Stopped => self.stopped(*who),
+            _ => {}
+        }
+    }
+
+    fn claimed(&mut self, at: Duration, who: u32, ids: &[MessageId]) {
+        for id in ids {
+            let died = self.orphans.remove(id);
+            self.verdict.takeovers.extend(died.map(|died| at.saturating_sub(died)));
+        }
+        self.holds.entry(who).or_default().extend(ids);
+    }
+
+    fn handed(&mut self, who: u32, hand: &Hand) {
+        self.open.entry(who).or_default().insert(hand.id);
+        let Some(first) = self.hands.get(&hand.number) else {
+            self.hands.insert(hand.number, hand.clone());
+            return;
+        };
+        self.verdict.second += 1;
+        if (first.id, &first.key, &first.message_id) != (hand.id, &hand.key, &hand.message_id) {
+            self.verdict.changed.push(hand.number);
+        }
+        match self.excused.get_mut(&hand.id).filter(|left| **left > 0) {
+            Some(left) => *left -= 1,
+            None => self.verdict.beyond.push(hand.number),
+        }
+    }
+
+    fn settled(&mut self, who: u32, ids: &[MessageId]) {
+        for kept in [self.holds.get_mut(&who), self.open.get_mut(&who)].into_iter().flatten() {
+            ids.iter().for_each(|id| drop(kept.remove(id)));
+        }
+    }
+
+    fn killed(&mut self, at: Duration, who: u32) {
+        let held = self.holds.remove(&who).unwrap_or_default();
+        self.verdict.landed += usize::from(!held.is_empty());
+        self.orphans.extend(held.into_iter().map(|id| (id, at)));
+        let open = self.open.remove(&who).unwrap_or_default();
+        self.excuse(open);
+    }
+
+    /// A stopped process may hand over what it has when it goes on, and others meanwhile.
+    fn stopped(&mut self, who: u32) {
+        let held = self.holds.get(&who).cloned().unwrap_or_default();
+        self.verdict.landed += usize::from(!held.is_empty());
+        self.excuse(held);
+    }
+
+    /// Results that were under way may be lost, of whichever process.
+    fn restarted(&mut self) {
+        let held = self.holds.values().any(|held| !held.is_empty());
+        self.verdict.landed += usize::from(held);
+        let open: Vec<HashSet<MessageId>> = self.open.values().cloned().collect();
+        open.into_iter().for_each(|open| self.excuse(open));
+    }
+
+    fn excuse(&mut self, open: HashSet<MessageId>) {
+        self.verdict.open += open.len();
+        open.into_iter().for_each(|id| *self.excused.entry(id).or_default() += 1);
+    }
+}
+
+impl Verdict {
+    /// All that is wrong, `faults` having been meant to strike.
+    pub(crate) fn complaints(&self, faults: usize) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.landed < faults {
+            found.push(format!("only {} of {faults} faults struck: this proves nothing", self.landed));
+        }
+        let numbered = [
+            (&self.lost, "lost"),
+            (&self.beyond, "sent again though no attempt of theirs was open"),
+            (&self.changed, "sent again with another id, key or Message-ID"),
+        ];
+        for (numbers, what) in numbered {
+            if !numbers.is_empty() {
+                found.push(format!("{} messages were {what}: {}", numbers.len(), some(numbers)));
+            }
+        }
+        if let Some(first) = self.errors.first() {
+            found.push(format!("{} errors reached a caller; the first: {first}", self.errors.len()));
+        }
+        found
+    }
+
+    /// The longest takeover.
+    pub(crate) fn takeover(&self) -> Option<Duration> {
+        self.takeovers.iter().max().copied()
+    }
+}
+
+/// The first few of many.
+pub(crate) fn some(numbers: &[u32]) -> String {
+    let mut text = String::new();
+    for number in numbers.iter().take(8) {
+        let _ = write!(text, "{number} ");
+    }
+    if numbers.len() > 8 {
+        text.push('…');
+    }
+    text.trim_end().to_owned()
+}
