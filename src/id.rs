@@ -6,6 +6,7 @@ use std::{
     hash::{Hash, Hasher},
     str::FromStr,
     sync::Arc,
+    time::Duration,
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -42,6 +43,13 @@ impl MessageId {
     pub(crate) fn to_shared(self) -> Arc<str> {
         let mut buffer = uuid::Uuid::encode_buffer();
         Arc::from(&*self.0.hyphenated().encode_lower(&mut buffer))
+    }
+
+    /// When it was made, by the clock of whom it was made by; the beginning of time if it is no UUIDv7.
+    pub fn made_at(&self) -> Timestamp {
+        let Some(at) = self.0.get_timestamp() else { return Timestamp::default() };
+        let (secs, nanos) = at.to_unix();
+        Timestamp::from_secs(i64::try_from(secs).unwrap_or(i64::MAX)) + Duration::from_nanos(nanos.into())
     }
 
     /// The UUID.
@@ -292,6 +300,8 @@ mod tests {
         let later = MessageId::new(Timestamp::from_micros(5_000_001));
         assert!(ids.iter().all(|id| *id < later));
         assert_eq!(later.as_uuid().get_version_num(), 7);
+        assert_eq!(later.made_at(), Timestamp::from_secs(5), "to the millisecond");
+        assert_eq!(MessageId::from_uuid(Uuid::nil()).made_at(), Timestamp::default());
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub use sql::{Dialect, DialectKind};
 ///   it is held; if the policy is `give_up` it is done, with an `unknown` event.
 /// - **Order.** Of messages with one tenant and ordering key at most one is leased at any time, and
 ///   none while one with a smaller id is in the queue, unless that is dead or held.
+/// - **Replay** keeps who is [left](Settlement::left): recipients that have the message do not get it
+///   again. It makes the message due now and [`since`](Leased::since) now.
 /// - **Keys.** Among enqueued messages of one tenant and channel an idempotency key is unique, also
 ///   between callers at the same moment; it is kept while its message is, at least 24 hours.
 ///

@@ -293,6 +293,8 @@ pub struct Leased {
     pub key: Option<Arc<str>>,
     /// The terms it was enqueued on; `due` is when it was due this time.
     pub terms: Terms,
+    /// When it was due for the first time in this generation: its age counts from here.
+    pub since: Timestamp,
     /// How many attempts were counted before.
     pub attempts: u32,
     /// How many of those do not count for the retry plan.
@@ -308,7 +310,7 @@ pub struct Leased {
 }
 
 impl Leased {
-    /// A message that was never tried.
+    /// A message that was never tried, and has been due since its id was made.
     pub fn new(lease: Lease, tenant: TenantId, payload: Payload, terms: Terms) -> Self {
         Self {
             lease,
@@ -316,6 +318,7 @@ impl Leased {
             payload,
             key: None,
             terms,
+            since: lease.id.made_at(),
             attempts: 0,
             excused: 0,
             losses: 0,
@@ -400,12 +403,22 @@ pub struct Settlement {
     pub attempts: u32,
     /// What happened.
     pub events: Vec<Event>,
+    /// The recipients that a dead, held or paused message must still be sent to when it is
+    /// replayed, released or resumed; `None` leaves those that were pending before.
+    pub left: Option<Vec<u32>>,
 }
 
 impl Settlement {
     /// The end of the lease on `leased` after `attempts`.
     pub fn new(leased: &Leased, next: Next, attempts: u32, events: Vec<Event>) -> Self {
-        Self { lease: leased.lease, tenant: leased.tenant.clone(), next, attempts, events }
+        Self { lease: leased.lease, tenant: leased.tenant.clone(), next, attempts, events, left: None }
+    }
+
+    /// The same with the recipients that are left.
+    #[must_use]
+    pub fn with_left(mut self, left: Option<Vec<u32>>) -> Self {
+        self.left = left;
+        self
     }
 }
 
