@@ -69,6 +69,8 @@ pub(crate) struct Line {
 /// A line from the parent to a child.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum Told {
+    /// From now on, wait for a blow at the so-and-so-many-th pass of this point.
+    Arm { point: Point, pass: u32 },
     /// The one who waits at a point may go on.
     Go { call: u64 },
     /// What the vendor says to a hand-over.
@@ -78,6 +80,7 @@ pub(crate) enum Told {
 impl Told {
     pub(crate) fn call(&self) -> u64 {
         match self {
+            Self::Arm { .. } => 0,
             Self::Go { call } | Self::Verdict { call, .. } => *call,
         }
     }

@@ -1,6 +1,7 @@
 //! The vendor, in the parent: a line server that writes down every hand-over and all else that children say.
 
 use std::{
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -14,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    fact::{Fact, Line, Told},
+    fact::{Fact, Line, Point, Told},
     log::Log,
 };
 
@@ -47,10 +48,12 @@ struct State {
     mood: Mood,
     /// How long the vendor takes to answer.
     latency: Duration,
-    /// Those who wait for [`Told::Go`]: which process, its call, and how to reach it.
-    waiting: Vec<(u32, u64, Arc<Pen>)>,
+    /// Those who wait for [`Told::Go`]: which process, and its call.
+    waiting: Vec<(u32, u64)>,
+    /// How to reach each process.
+    pens: HashMap<u32, Arc<Pen>>,
     /// Processes whose connections ended.
-    gone: Vec<u32>,
+    gone: HashSet<u32>,
 }
 
 type Pen = tokio::sync::Mutex<OwnedWriteHalf>;
@@ -59,7 +62,8 @@ impl Sink {
     /// Listens at `path`.
     pub(crate) fn listen(path: &Path, latency: Duration) -> Self {
         let listener = UnixListener::bind(path).expect("a free path in our own folder");
-        let state = State { log: Log::default(), mood: Mood::Good, latency, waiting: vec![], gone: vec![] };
+        let (waiting, pens, gone) = (Vec::new(), HashMap::new(), HashSet::new());
+        let state = State { log: Log::default(), mood: Mood::Good, latency, waiting, pens, gone };
         let started = SystemClock.monotonic();
         let shared = Shared { path: path.into(), state: Mutex::new(state), changed: Notify::new(), started };
         let sink = Self { shared: Arc::new(shared) };
@@ -114,15 +118,30 @@ impl Sink {
         assert!(gone.await.is_some(), "process {who} is dead, but its connection lives");
     }
 
+    /// Has a process wait for a blow at the so-and-so-many-th pass of `point`.
+    pub(crate) async fn arm(&self, who: u32, point: Point, pass: u32) {
+        self.tell(who, Told::Arm { point, pass }).await;
+    }
+
     /// Lets go on all that wait at points of this process; answers how many.
     pub(crate) async fn release(&self, who: u32) -> usize {
         let (mine, others) = std::mem::take(&mut self.state().waiting).into_iter().partition(|w| w.0 == who);
-        self.state().waiting.extend(others);
-        let mine: Vec<(u32, u64, Arc<Pen>)> = mine;
-        for (_, call, pen) in &mine {
-            tell(pen, &Told::Go { call: *call }).await;
+        self.state().waiting = others;
+        let mine: Vec<(u32, u64)> = mine;
+        for (_, call) in &mine {
+            self.tell(who, Told::Go { call: *call }).await;
         }
         mine.len()
+    }
+
+    /// Says something to a child, if it still lives.
+    async fn tell(&self, who: u32, told: Told) {
+        let mut line = serde_json::to_vec(&told).expect("plain data");
+        line.push(b'\n');
+        let pen = self.state().pens.get(&who).cloned();
+        if let Some(pen) = pen {
+            let _ = pen.lock().await.write_all(&line).await;
+        }
     }
 
     async fn wait_state<T>(
@@ -156,42 +175,42 @@ impl Sink {
     /// Hears one process until it ends. The first line says who it is.
     async fn serve(self, stream: UnixStream) {
         let (read, write) = stream.into_split();
-        let pen = Arc::new(tokio::sync::Mutex::new(write));
         let mut lines = BufReader::new(read).lines();
         let Ok(Some(first)) = lines.next_line().await else { return };
         let who: u32 = first.parse().expect("a number");
+        self.state().pens.insert(who, Arc::new(Pen::new(write)));
         self.note(who, Fact::Hello);
         // A line that a dying process did not end is no line: the vendor never got it whole.
         while let Ok(Some(line)) = lines.next_line().await {
             let Ok(line) = serde_json::from_str(&line) else { break };
-            self.hear(who, line, &pen);
+            self.hear(who, line);
         }
-        self.state().gone.push(who);
+        self.state().gone.insert(who);
         self.shared.changed.notify_waiters();
     }
 
-    fn hear(&self, who: u32, line: Line, pen: &Arc<Pen>) {
+    fn hear(&self, who: u32, line: Line) {
         let Line { call, mut fact } = line;
         match &mut fact {
-            Fact::At(_) => self.state().waiting.push((who, call, pen.clone())),
-            Fact::Handed(hand) => hand.took = self.answer(call, pen),
+            Fact::At(_) => self.state().waiting.push((who, call)),
+            Fact::Handed(hand) => hand.took = self.answer(who, call),
             _ => {}
         }
         self.note(who, fact);
     }
 
     /// The vendor's answer, given when its time has come.
-    fn answer(&self, call: u64, pen: &Arc<Pen>) -> bool {
+    fn answer(&self, who: u32, call: u64) -> bool {
         let (mood, latency) = {
             let state = self.state();
             (state.mood, state.latency)
         };
         let took = !matches!(mood, Mood::Down);
         if !matches!(mood, Mood::Silent) {
-            let pen = pen.clone();
+            let sink = self.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(latency).await;
-                tell(&pen, &Told::Verdict { call, took }).await;
+                sink.tell(who, Told::Verdict { call, took }).await;
             });
         }
         took
@@ -200,11 +219,4 @@ impl Sink {
     fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Says something to a child, if it still lives.
-async fn tell(pen: &Pen, told: &Told) {
-    let mut line = serde_json::to_vec(told).expect("plain data");
-    line.push(b'\n');
-    let _ = pen.lock().await.write_all(&line).await;
 }

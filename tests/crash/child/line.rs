@@ -5,8 +5,8 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     os::unix::net::UnixStream,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -21,7 +21,7 @@ pub(crate) struct Mouth {
     calls: AtomicU64,
     asked: Mutex<HashMap<u64, oneshot::Sender<Told>>>,
     /// The point at which to wait for a blow, and how many passes are left until then.
-    point: Option<(Point, AtomicU32)>,
+    point: Mutex<Option<(Point, u32)>>,
 }
 
 impl Mouth {
@@ -30,10 +30,8 @@ impl Mouth {
         let mut stream = UnixStream::connect(&orders.sink).expect("the parent listens");
         writeln!(stream, "{}", orders.who).expect("the parent listens");
         let ear = stream.try_clone().expect("a second handle");
-        let point = orders.point.map(|(point, pass)| (point, AtomicU32::new(pass)));
-        let mouth =
-            Self { stream: Mutex::new(stream), calls: AtomicU64::new(1), asked: Mutex::default(), point };
-        let mouth = Arc::new(mouth);
+        let (stream, point) = (Mutex::new(stream), Mutex::new(orders.point));
+        let mouth = Arc::new(Self { stream, calls: AtomicU64::new(1), asked: Mutex::default(), point });
         let listener = mouth.clone();
         std::thread::spawn(move || listener.listen(ear));
         mouth
@@ -66,15 +64,24 @@ impl Mouth {
     }
 
     fn is_struck_at(&self, here: Point) -> bool {
-        self.point
-            .as_ref()
-            .is_some_and(|(point, left)| *point == here && left.fetch_sub(1, Ordering::SeqCst) == 1)
+        let mut armed = locked(&self.point);
+        match &mut *armed {
+            Some((point, left)) if *point == here => {
+                *left = left.saturating_sub(1);
+                let struck = *left == 0;
+                if struck {
+                    *armed = None;
+                }
+                struck
+            }
+            _ => false,
+        }
     }
 
     fn ask(&self, fact: Fact) -> oneshot::Receiver<Told> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         let (send, answer) = oneshot::channel();
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(call, send);
+        locked(&self.asked).insert(call, send);
         self.write(call, fact);
         answer
     }
@@ -82,17 +89,24 @@ impl Mouth {
     fn write(&self, call: u64, fact: Fact) {
         let mut line = serde_json::to_vec(&Line { call, fact }).expect("plain data");
         line.push(b'\n');
-        let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stream = locked(&self.stream);
         stream.write_all(&line).expect("the parent listens");
     }
 
     fn listen(&self, ear: UnixStream) {
         for line in BufReader::new(ear).lines().map_while(Result::ok) {
             let Ok(told) = serde_json::from_str::<Told>(&line) else { continue };
-            let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&told.call());
+            if let Told::Arm { point, pass } = told {
+                *locked(&self.point) = Some((point, pass));
+            }
+            let asked = locked(&self.asked).remove(&told.call());
             asked.into_iter().for_each(|asked| drop(asked.send(told)));
         }
         // Nobody is left who would end us.
         std::process::exit(3);
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

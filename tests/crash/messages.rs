@@ -1,0 +1,30 @@
+//! The suite's messages, and the store that they are in.
+
+use std::sync::Arc;
+
+use tidings::{Draft, Email, storage::Store};
+
+use crate::fact::Place;
+
+/// The message of this number: it carries the number in its subject, and a key made of it.
+pub(crate) fn draft(number: u32) -> Draft {
+    poisoned(number, "")
+}
+
+/// The same, which does something evil to its provider: `aborts`, `hangs` or `panics`.
+pub(crate) fn poisoned(number: u32, poison: &str) -> Draft {
+    let email = Email::builder()
+        .from("shop@example.org")
+        .to("ada@example.org")
+        .subject(format!("{number} {poison}"))
+        .text("Your order is on its way.");
+    Draft::new(email.build().expect("a valid message")).key(format!("number-{number}"))
+}
+
+/// Opens the store; its tables are there.
+pub(crate) async fn open(place: &Place) -> Arc<dyn Store> {
+    match place {
+        Place::Postgres(url) => todo_pg(url),
+        Place::Sqlite(path) => todo_sq(path),
+    }
+}
