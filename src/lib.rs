@@ -70,6 +70,8 @@ pub mod provider;
 pub mod providers;
 pub mod route;
 mod secret;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod sqlx_0_9;
 pub mod storage;
 #[cfg(feature = "templates")]
 pub mod template;
@@ -77,6 +79,8 @@ pub mod template;
 pub mod testing;
 mod time;
 pub mod webhook;
+mod window;
+pub mod worker;
 
 pub use address::{
     ChatId, DeviceToken, EmailAddress, Mailbox, PhoneNumber, SenderName, ShortCode, SmsSender, Topic, WebUrl,

@@ -486,29 +486,9 @@ impl Messages for Shared {
         self.0.memory.append_events(tenant, events).await
     }
 
-    async fn tracked(&self, tenant: &TenantId, id: MessageId) -> Result<Option<Tracked>> {
-        self.0.memory.tracked(tenant, id).await
-    }
-
-    async fn timeline(&self, tenant: &TenantId, id: MessageId) -> Result<Vec<Event>> {
-        self.0.memory.timeline(tenant, id).await
-    }
-
-    async fn list(&self, tenant: &TenantId, before: Option<MessageId>, limit: usize) -> Result<Vec<Tracked>> {
-        self.0.memory.list(tenant, before, limit).await
-    }
-
-    async fn by_vendor_id(
-        &self,
-        provider: &str,
-        id: &str,
-        recipient: Option<&str>,
-    ) -> Result<Option<(TenantId, tidings::DeliveryId)>> {
-        self.0.memory.by_vendor_id(provider, id, recipient).await
-    }
-
-    async fn tenant_of(&self, id: MessageId) -> Result<Option<TenantId>> {
-        self.0.memory.tenant_of(id).await
+    tidings::forward_messages! { [self.0.memory]
+        enqueue claim start renew settle cancel act pause resume prune
+        tracked timeline list stats acts pauses by_vendor_id tenant_of wake woken
     }
 }
 

@@ -92,6 +92,8 @@ pub struct MessengerBuilder {
 struct Kept {
     messages: Option<Arc<dyn Messages>>,
     blobs: Option<Arc<dyn BlobStore>>,
+    /// True if the blobs are not in the store of the messages.
+    blobs_apart: bool,
     suppressions: Option<Arc<dyn SuppressionStore>>,
 }
 
@@ -246,7 +248,8 @@ impl MessengerBuilder {
         self.kept = Kept {
             messages: Some(store.clone()),
             blobs: Some(store.clone()),
-            suppressions: Some(store.clone()),
+            blobs_apart: false,
+            suppressions: Some(store),
         };
         self
     }
@@ -260,6 +263,7 @@ impl MessengerBuilder {
     /// Where attachments are kept, if not in the [`store`](Self::store); to be called after that.
     pub fn blobs(mut self, blobs: impl BlobStore) -> Self {
         self.kept.blobs = Some(Arc::new(blobs));
+        self.kept.blobs_apart = true;
         self
     }
 
@@ -310,13 +314,14 @@ impl MessengerBuilder {
             whatsapp: layered(&stack, whatsapp),
         };
         let cx = context(self.clock, self.http);
-        let memory = Arc::new(MemoryStore::default());
+        let memory = Arc::new(MemoryStore::default().with_clock(cx.shared_clock()));
         let inner = Inner {
             channels,
             stack,
             defaults: self.defaults,
             messages: self.kept.messages.unwrap_or_else(|| memory.clone()),
             blobs: self.kept.blobs.unwrap_or_else(|| memory.clone()),
+            blobs_apart: self.kept.blobs_apart,
             suppressions: self.kept.suppressions.unwrap_or(memory),
             cx,
             total: self.total,

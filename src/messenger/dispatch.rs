@@ -129,7 +129,13 @@ impl Inner {
 
     fn flight<M: Message>(&self, tenant: &TenantId, admitted: &Admitted<M>) -> Flight {
         let recipients = admitted.message.recipient_count();
-        Flight::new(admitted.id, recipients, Arc::clone(&self.messages), self.cx.shared_clock(), tenant.clone())
+        Flight::new(
+            admitted.id,
+            recipients,
+            Arc::clone(&self.messages),
+            self.cx.shared_clock(),
+            tenant.clone(),
+        )
     }
 
     /// The context of one send, with its deadline.

@@ -23,8 +23,8 @@ use crate::{
 #[derive(Clone, Debug)]
 #[must_use = "a draft is only a value: enqueue it"]
 pub struct Draft {
-    pub(super) message: AnyMessage,
-    pub(super) options: Options,
+    pub(crate) message: AnyMessage,
+    pub(crate) options: Options,
 }
 
 impl Draft {
@@ -33,9 +33,9 @@ impl Draft {
         Self { message: message.into(), options: Options::default() }
     }
 
-    queue_option_methods!();
+    queue_option_methods!(options);
 
-    option_methods!();
+    option_methods!(options);
 }
 
 macro_rules! from_messages {

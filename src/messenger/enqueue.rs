@@ -46,9 +46,9 @@ pub struct EnqueueRequest {
 }
 
 impl EnqueueRequest {
-    queue_option_methods!();
+    queue_option_methods!(options);
 
-    option_methods!();
+    option_methods!(options);
 }
 
 impl IntoFuture for EnqueueRequest {
@@ -229,7 +229,7 @@ pub(super) async fn ready(messenger: &Messenger, draft: Draft) -> Result<Entry> 
     let (entry, files) = on_any!(message, message => {
         let fingerprint = fingerprint(&options, &message)?;
         let admitted = admit(inner, tenant, Box::new(message), &options)?;
-        early(inner, tenant, &admitted).await?;
+        early(inner, tenant, &*admitted.message).await?;
         entry(tenant, admitted, &options, fingerprint)?
     });
     for (hash, content) in files {
@@ -239,10 +239,10 @@ pub(super) async fn ready(messenger: &Messenger, draft: Draft) -> Result<Entry> 
 }
 
 /// Fails early for what would fail for good at delivery: nobody can send it, or nobody may receive it.
-async fn early<M: Routed>(inner: &Inner, tenant: &TenantId, admitted: &Admitted<M>) -> Result<()> {
-    let chosen = inner.channels.choose(tenant, &*admitted.message).await?;
-    some_vendor_admits(&chosen.provider, &*admitted.message)?;
-    let barred = inner.barred(tenant, &*admitted.message).await?;
+pub(super) async fn early<M: Routed>(inner: &Inner, tenant: &TenantId, message: &M) -> Result<()> {
+    let chosen = inner.channels.choose(tenant, message).await?;
+    some_vendor_admits(&chosen.provider, message)?;
+    let barred = inner.barred(tenant, message).await?;
     match barred.first() {
         Some(Some(first)) if barred.iter().all(Option::is_some) => Err(first.refusal()),
         _ => Ok(()),

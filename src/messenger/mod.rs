@@ -40,6 +40,9 @@ pub use prepared::Prepared;
 pub use request::{BatchRequest, SendRequest};
 pub use sent::Sent;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use options::{option_methods, queue_option_methods};
+
 use channels::{Channels, Stack};
 use defaults::DefaultsTable;
 use options::Options;
@@ -76,6 +79,8 @@ struct Inner {
     defaults: DefaultsTable,
     messages: Arc<dyn Messages>,
     blobs: Arc<dyn BlobStore>,
+    /// True if the blobs are not in the store of the messages.
+    blobs_apart: bool,
     suppressions: Arc<dyn SuppressionStore>,
     cx: CallContext,
     total: Duration,

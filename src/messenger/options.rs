@@ -12,23 +12,23 @@ use crate::{
 
 /// The options of a send.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Options {
-    pub(super) key: Option<Arc<str>>,
-    pub(super) at: Option<Timestamp>,
-    pub(super) priority: Priority,
-    pub(super) category: Option<Arc<str>>,
-    pub(super) tags: Vec<Arc<str>>,
-    pub(super) metadata: BTreeMap<Arc<str>, Arc<str>>,
-    pub(super) expires: Option<Timestamp>,
-    pub(super) external_ref: Option<Arc<str>>,
+pub(crate) struct Options {
+    pub(crate) key: Option<Arc<str>>,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) priority: Priority,
+    pub(crate) category: Option<Arc<str>>,
+    pub(crate) tags: Vec<Arc<str>>,
+    pub(crate) metadata: BTreeMap<Arc<str>, Arc<str>>,
+    pub(crate) expires: Option<Timestamp>,
+    pub(crate) external_ref: Option<Arc<str>>,
     /// `None` is the default of the verb.
-    pub(super) on_unknown: Option<OnUnknown>,
-    pub(super) ordering_key: Option<Arc<str>>,
+    pub(crate) on_unknown: Option<OnUnknown>,
+    pub(crate) ordering_key: Option<Arc<str>>,
 }
 
 impl Options {
     /// Checks what can be checked at `now`, before anything else happens.
-    pub(super) fn admit(&self, now: Timestamp) -> Result<()> {
+    pub(crate) fn admit(&self, now: Timestamp) -> Result<()> {
         if let Some(expires) = self.expires.filter(|expires| *expires <= now) {
             return Err(Error::new(ErrorKind::Expired, format!("the message expired at {expires}"))
                 .with_field("expires"));
@@ -44,7 +44,7 @@ impl Options {
     }
 
     /// Checks what only a send that happens at once may not have.
-    pub(super) fn admit_now(&self, now: Timestamp) -> Result<()> {
+    pub(crate) fn admit_now(&self, now: Timestamp) -> Result<()> {
         let later = self.at.filter(|at| *at > now);
         later.map_or(Ok(()), |at| {
             let why = "`send` sends now; to send later, `enqueue` the message";
@@ -53,7 +53,7 @@ impl Options {
     }
 
     /// How a queue is to treat the message.
-    pub(super) fn terms(&self) -> Terms {
+    pub(crate) fn terms(&self) -> Terms {
         let mut terms = Terms::default();
         (terms.due, terms.expires, terms.priority) = (self.at, self.expires, self.priority);
         terms.on_unknown = self.on_unknown.unwrap_or(terms.on_unknown);
@@ -75,52 +75,52 @@ fn fits(field: &'static str, key: Option<&str>) -> Result<()> {
 
 /// The methods by which a request's options are set.
 macro_rules! option_methods {
-    () => {
+    ($($path:ident).+) => {
         /// Not before this moment. `send` refuses a moment in the future; `enqueue` keeps the message until then.
         pub fn at(mut self, at: Timestamp) -> Self {
-            self.options.at = Some(at);
+            self.$($path).+.at = Some(at);
             self
         }
 
         /// Before or after others that wait. What is sent at once does not wait.
         pub fn priority(mut self, priority: Priority) -> Self {
-            self.options.priority = priority;
+            self.$($path).+.priority = priority;
             self
         }
 
         /// What kind of message it is, in your words, such as `receipt`.
         pub fn category(mut self, category: impl Into<Arc<str>>) -> Self {
-            self.options.category = Some(category.into());
+            self.$($path).+.category = Some(category.into());
             self
         }
 
         /// Adds a word to find it by. It stays with us; vendors do not see it.
         pub fn tag(mut self, tag: impl Into<Arc<str>>) -> Self {
-            self.options.tags.push(tag.into());
+            self.$($path).+.tags.push(tag.into());
             self
         }
 
         /// Adds data to its record. It stays with us; vendors do not see it.
         pub fn metadata(mut self, name: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
-            self.options.metadata.insert(name.into(), value.into());
+            self.$($path).+.metadata.insert(name.into(), value.into());
             self
         }
 
         /// Not sent after this moment.
         pub fn expires(mut self, at: Timestamp) -> Self {
-            self.options.expires = Some(at);
+            self.$($path).+.expires = Some(at);
             self
         }
 
         /// Your own name of what it is about, such as an order's number.
         pub fn external_ref(mut self, name: impl Into<Arc<str>>) -> Self {
-            self.options.external_ref = Some(name.into());
+            self.$($path).+.external_ref = Some(name.into());
             self
         }
 
         /// What to do if we cannot know whether the vendor took it.
         pub fn on_unknown(mut self, policy: OnUnknown) -> Self {
-            self.options.on_unknown = Some(policy);
+            self.$($path).+.on_unknown = Some(policy);
             self
         }
     };
@@ -128,22 +128,22 @@ macro_rules! option_methods {
 
 /// The methods by which options of the queue are set.
 macro_rules! queue_option_methods {
-    () => {
+    ($($path:ident).+) => {
         /// The idempotency key: for one tenant and channel, the same key with the same content
         /// is the same message, and with other content an error. Kept for at least 24 hours.
         /// Every attempt carries it to vendors that know such keys.
         pub fn key(mut self, key: impl Into<Arc<str>>) -> Self {
-            self.options.key = Some(key.into());
+            self.$($path).+.key = Some(key.into());
             self
         }
 
         /// Messages of one tenant and ordering key are sent one at a time, in the order of their ids: the
         /// next when the one before is in a final state.
         pub fn ordering_key(mut self, key: impl Into<Arc<str>>) -> Self {
-            self.options.ordering_key = Some(key.into());
+            self.$($path).+.ordering_key = Some(key.into());
             self
         }
     };
 }
 
-pub(super) use {option_methods, queue_option_methods};
+pub(crate) use {option_methods, queue_option_methods};

@@ -8,8 +8,8 @@ use crate::{
     id::MessageId,
     message::Channel,
     storage::{
-        Act, ActRecord, Cancelled, Filter, Page, Pause, QueueState, QueueStats, Retention, Scope, Suppression,
-        Tracked,
+        Act, ActRecord, Cancelled, Filter, Page, Pause, QueueState, QueueStats, Retention, Scope,
+        Suppression, Tracked,
     },
 };
 

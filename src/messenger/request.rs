@@ -45,7 +45,7 @@ impl SendRequest {
         self
     }
 
-    option_methods!();
+    option_methods!(options);
 }
 
 impl IntoFuture for SendRequest {
@@ -70,7 +70,7 @@ pub struct BatchRequest {
 }
 
 impl BatchRequest {
-    option_methods!();
+    option_methods!(options);
 }
 
 impl IntoFuture for BatchRequest {

@@ -18,10 +18,13 @@ use crate::{
     time::Timestamp,
 };
 
+mod forward;
 mod memory;
 mod outbox;
 mod query;
 mod record;
+mod recovery;
+mod shared;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 
@@ -33,7 +36,9 @@ pub use outbox::{
 pub use query::{Act, ActRecord, Depth, Filter, Page, QueueStats, Retention};
 pub use record::{RecipientText, Record, Tracked};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use sql::{Dialect, DialectKind};
+pub use sql::{Dialect, DialectKind, Param, Statement};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use sql::{enqueueing, known};
 
 /// The store of messages, of the queue they wait in, and of what happened to them.
 ///

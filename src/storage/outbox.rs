@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::Record;
 use crate::{
+    error::{Error, ErrorKind},
     event::{Event, OnUnknown},
     id::{Fingerprint, MessageId, TenantId},
     message::{Channel, Payload, Priority},
@@ -85,6 +86,13 @@ impl Entry {
     /// A message due at once, without idempotency key.
     pub fn new(record: Record, payload: Payload) -> Self {
         Self { record, payload, terms: Terms::default(), fingerprint: None }
+    }
+
+    /// What an entry is refused with whose key was used with other content.
+    pub fn conflict(&self, first: MessageId) -> Error {
+        let why = "this idempotency key was used with other content; use another key for another message";
+        let key = self.record.key.as_deref().unwrap_or_default().to_owned();
+        Error::new(ErrorKind::Conflict, why).with_field("key").with_context("key", key).with_message_id(first)
     }
 
     /// The same on these terms.

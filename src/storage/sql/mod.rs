@@ -2,6 +2,7 @@
 
 mod codec;
 mod dialect;
+mod statements;
 
 pub(in crate::storage) use codec::{
     HistoryRow, RecordRow, blobs_from, blobs_text, channel_from, details, events_from, history_rows,
@@ -10,3 +11,5 @@ pub(in crate::storage) use codec::{
 };
 
 pub use dialect::{Dialect, DialectKind};
+pub use statements::{Param, Statement};
+pub(crate) use statements::{enqueueing, known};

@@ -12,9 +12,9 @@ use crate::time::Monotonic;
 /// at the time of the later: memory stays bounded, and the limit is never exceeded.
 const PARTS: u32 = 128;
 
-/// How many were let through in the past period.
+/// How many were let through in the past period. The layer of rate limits and the stores count by it.
 #[derive(Clone, Debug)]
-pub(super) struct Window {
+pub(crate) struct Window {
     limit: u32,
     period: Duration,
     taken: u32,
@@ -29,13 +29,18 @@ struct Entry {
 }
 
 impl Window {
-    pub(super) fn new(limit: u32, period: Duration) -> Self {
+    pub(crate) fn new(limit: u32, period: Duration) -> Self {
         Self { limit, period, taken: 0, entries: VecDeque::new() }
+    }
+
+    /// The same places under another limit.
+    pub(crate) fn limit_to(&mut self, limit: u32) {
+        self.limit = limit;
     }
 
     /// How long until `count` more fit; `None` if they do now.
     /// More than the limit fit when the window is empty.
-    pub(super) fn wait(&mut self, now: Monotonic, count: u32) -> Option<Duration> {
+    pub(crate) fn wait(&mut self, now: Monotonic, count: u32) -> Option<Duration> {
         self.forget(now);
         let room = self.limit.saturating_sub(count.min(self.limit));
         let mut surplus = self.taken.saturating_sub(room);
@@ -52,7 +57,7 @@ impl Window {
     }
 
     /// Takes `count` places.
-    pub(super) fn take(&mut self, now: Monotonic, count: u32) {
+    pub(crate) fn take(&mut self, now: Monotonic, count: u32) {
         self.taken = self.taken.saturating_add(count);
         let grain = self.period / PARTS;
         match self.entries.back_mut().filter(|entry| now.since(entry.first) < grain) {
@@ -62,7 +67,7 @@ impl Window {
     }
 
     /// True if nothing is remembered.
-    pub(super) fn is_idle(&mut self, now: Monotonic) -> bool {
+    pub(crate) fn is_idle(&mut self, now: Monotonic) -> bool {
         self.forget(now);
         self.taken == 0
     }
