@@ -53,6 +53,8 @@ pub(crate) struct Hand {
     pub(crate) message_id: String,
     /// The attempt, as its worker counts.
     pub(crate) attempt: u32,
+    /// What time its worker thinks it is, in microseconds since 1970.
+    pub(crate) clock: i64,
     /// True if the vendor took it; noted by the parent.
     pub(crate) took: bool,
 }
@@ -129,20 +131,12 @@ pub(crate) struct Orders {
 /// Where the messages are.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Place {
+    /// In the memory of each process: it forgets, and the suite must notice.
+    Memory,
     /// In Postgres.
     Postgres(String),
     /// In a file.
     Sqlite(PathBuf),
-}
-
-impl Place {
-    /// The word in names and bars.
-    pub(crate) fn word(&self) -> &'static str {
-        match self {
-            Self::Postgres(_) => "postgres",
-            Self::Sqlite(_) => "sqlite",
-        }
-    }
 }
 
 /// What a child does.

@@ -98,8 +98,9 @@ impl Judge {
     }
 
     fn settled(&mut self, who: u32, ids: &[MessageId]) {
+        let ended: HashSet<&MessageId> = ids.iter().collect();
         for kept in [self.holds.get_mut(&who), self.open.get_mut(&who)].into_iter().flatten() {
-            ids.iter().for_each(|id| drop(kept.remove(id)));
+            kept.retain(|id| !ended.contains(id));
         }
     }
 

@@ -49,8 +49,9 @@ impl Log {
                 self.open.remove(&who);
             }
             Fact::Refused(ids) | Fact::Settled(ids) => {
+                let ended: HashSet<&MessageId> = ids.iter().collect();
                 for kept in [self.holds.get_mut(&who), self.open.get_mut(&who)].into_iter().flatten() {
-                    ids.iter().for_each(|id| drop(kept.remove(id)));
+                    kept.retain(|id| !ended.contains(id));
                 }
             }
             _ => {}

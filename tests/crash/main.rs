@@ -64,7 +64,11 @@ async fn run(cases: Vec<Case>) -> ExitCode {
         let begun = SystemClock.monotonic();
         let Finding { rows: more, bars: more_bars, complaints } = judged(case, &stage).await;
         let took = SystemClock.monotonic().since(begun).as_secs_f64();
-        println!("test {} ... {} ({took:.1} s)", case.name, if complaints.is_empty() { "ok" } else { "FAILED" });
+        println!(
+            "test {} ... {} ({took:.1} s)",
+            case.name,
+            if complaints.is_empty() { "ok" } else { "FAILED" }
+        );
         complaints.iter().for_each(|complaint| println!("    {complaint}"));
         failed.extend((!complaints.is_empty()).then_some(case.name.as_str()));
         rows.extend(more);

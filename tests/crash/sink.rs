@@ -144,11 +144,7 @@ impl Sink {
         }
     }
 
-    async fn wait_state<T>(
-        &self,
-        limit: Duration,
-        mut look: impl FnMut(&State) -> Option<T>,
-    ) -> Option<T> {
+    async fn wait_state<T>(&self, limit: Duration, mut look: impl FnMut(&State) -> Option<T>) -> Option<T> {
         let until = tokio::time::Instant::now() + limit;
         loop {
             let changed = self.shared.changed.notified();

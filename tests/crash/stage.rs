@@ -29,6 +29,8 @@ pub(crate) enum Form {
 /// Which store a case is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
+    /// One that forgets: only to see that the suite notices.
+    Memory,
     Postgres,
     Sqlite,
 }
@@ -37,6 +39,7 @@ impl Kind {
     /// The word in names and bars.
     pub(crate) fn word(self) -> &'static str {
         match self {
+            Self::Memory => "memory",
             Self::Postgres => "postgres",
             Self::Sqlite => "sqlite",
         }
@@ -89,6 +92,7 @@ impl Stage {
     /// An empty database.
     pub(crate) async fn place(&self, kind: Kind) -> Place {
         match kind {
+            Kind::Memory => Place::Memory,
             Kind::Postgres => Place::Postgres(self.postgres().await.create(&self.word("crash_")).await),
             Kind::Sqlite => Place::Sqlite(self.fresh("outbox.db")),
         }

@@ -91,11 +91,15 @@ fn every_policy_for_unknown_outcomes() {
 
 #[test]
 fn an_unknown_outcome_pins_and_stays_pinned() {
-    let pin = |outcomes: &[Outcome], pinned: Option<&Arc<str>>| {
-        match decide(&Facts { pinned, ..facts(outcomes) }, &PLAN(), 0.5).next {
-            Next::Later { pinned, .. } => pinned,
-            other => panic!("{other:?}"),
-        }
+    let pin = |outcomes: &[Outcome], pinned: Option<&Arc<str>>| match decide(
+        &Facts { pinned, ..facts(outcomes) },
+        &PLAN(),
+        0.5,
+    )
+    .next
+    {
+        Next::Later { pinned, .. } => pinned,
+        other => panic!("{other:?}"),
     };
     assert_eq!(pin(&[unknown("a")], None).as_deref(), Some("a"));
     let before: Arc<str> = "b".into();
@@ -138,9 +142,7 @@ fn who_has_it_is_not_left_of_a_dead_or_held_message() {
 #[test]
 fn the_plan_ends_by_attempts_that_count_and_by_age() {
     let outcomes = [unknown("a")];
-    let at = |attempt, excused| {
-        word(&decide(&Facts { attempt, excused, ..facts(&outcomes) }, &PLAN(), 0.5))
-    };
+    let at = |attempt, excused| word(&decide(&Facts { attempt, excused, ..facts(&outcomes) }, &PLAN(), 0.5));
     assert_eq!([at(11, 0), at(12, 0), at(500, 489), at(500, 488)], ["later", "dead", "later", "dead"]);
     let down = [refused(ErrorKind::Unavailable)];
     let aged = |hours: u64, outcomes| {
@@ -196,9 +198,7 @@ fn what_a_leaving_worker_breaks_off_goes_on_elsewhere_at_once() {
 
 #[test]
 fn signals_tell_vendors_from_messages() {
-    let of = |kind, asked| {
-        decide(&Facts { asked, ..facts(&[refused(kind)]) }, &PLAN(), 0.0).signal
-    };
+    let of = |kind, asked| decide(&Facts { asked, ..facts(&[refused(kind)]) }, &PLAN(), 0.0).signal;
     let down = Signal::Down(Duration::ZERO);
     assert_eq!(of(ErrorKind::Unavailable, true), down);
     assert_eq!(of(ErrorKind::CircuitOpen, false), down);
@@ -238,7 +238,9 @@ fn nobody_is_forgotten_and_every_chain_ends() {
                 _ => decision.left.clone().unwrap_or_default(),
             };
             let open = |outcome: &Outcome| {
-                outcome.error().is_some_and(|e| e.is_passing() || (on_unknown == OnUnknown::Hold && outcome_is_unknown(outcome)))
+                outcome.error().is_some_and(|e| {
+                    e.is_passing() || (on_unknown == OnUnknown::Hold && outcome_is_unknown(outcome))
+                })
             };
             for (index, outcome) in pending.iter().zip(&outcomes) {
                 assert!(!(outcome.is_accepted() && rest.contains(index)), "{outcomes:?} {decision:?}");

@@ -14,8 +14,7 @@ use crate::{
 };
 
 /// Where processes are struck; between them, at random moments.
-const POINTS: [Point; 5] =
-    [Point::Handed, Point::BeforeSettle, Point::AfterSettle, Point::Claimed, Point::Enqueued];
+const POINTS: [Point; 4] = [Point::Handed, Point::BeforeSettle, Point::AfterSettle, Point::Claimed];
 
 const WORK: Work = Work {
     concurrency: 16,
@@ -30,7 +29,7 @@ pub(crate) async fn killed(stage: Arc<Stage>, kind: Kind) -> Finding {
     let total = stage.pick(10_000, 1_500);
     let processes = match kind {
         Kind::Postgres => 4,
-        Kind::Sqlite => 1,
+        Kind::Memory | Kind::Sqlite => 1,
     };
     let fleet = Fleet::new(stage.sink(Duration::from_millis(3)), stage.place(kind).await, WORK);
     let mut flow = Flow::new(&stage, fleet, total, kills + processes);
@@ -42,6 +41,20 @@ pub(crate) async fn killed(stage: Arc<Stage>, kind: Kind) -> Finding {
     }
     let stats = flow.drain(total).await;
     flow.finding(kind, total, kills, stats).await
+}
+
+/// A store that forgets must be found out: otherwise nothing above means anything.
+pub(crate) async fn forgotten(stage: Arc<Stage>, kind: Kind) -> Finding {
+    let fleet = Fleet::new(stage.sink(Duration::from_millis(20)), stage.place(kind).await, WORK);
+    let mut flow = Flow::new(&stage, fleet, 200, 2);
+    flow.start(None).await;
+    flow.strike(0).await;
+    flow.fleet.all_taken(0..200, Duration::from_secs(5)).await;
+    let verdict = flow.fleet.sink.see(|log| judge(log, 0..200));
+    let mut finding = Finding::default();
+    finding.demand(verdict.landed == 1, || "no blow landed".into());
+    finding.demand(!verdict.lost.is_empty(), || "a store that forgets lost nothing".into());
+    finding
 }
 
 /// A process, and the numbers that it is to enqueue.
@@ -71,7 +84,8 @@ impl<'a> Flow<'a> {
     /// Starts a process for the next part of the numbers, and for those that a dead one may not have enqueued.
     async fn start(&mut self, dead: Option<Vec<u32>>) {
         let left = dead.into_iter().flatten();
-        let mut numbers: Vec<u32> = self.fleet.sink.see(|log| left.filter(|n| !log.is_enqueued(*n)).collect());
+        let mut numbers: Vec<u32> =
+            self.fleet.sink.see(|log| left.filter(|n| !log.is_enqueued(*n)).collect());
         numbers.extend(self.parts.pop().unwrap_or_default());
         let batch = self.stage.random(1..20) as usize;
         let job = Job::Flow { numbers: numbers.clone(), batch };
@@ -106,7 +120,7 @@ impl<'a> Flow<'a> {
         if turn % 2 == 0 {
             return tokio::time::sleep(Duration::from_micros(self.stage.random(0..60_000).into())).await;
         }
-        let point = POINTS[self.stage.random(0..4) as usize];
+        let point = POINTS[self.stage.random(0..POINTS.len() as u32) as usize];
         sink.arm(who, point, self.stage.random(1..6)).await;
         self.at_point(who).await;
     }

@@ -19,7 +19,11 @@ pub(crate) struct Case {
 
 /// All of them.
 pub(crate) fn all() -> Vec<Case> {
-    vec![on(Kind::Sqlite, "kill_9", kills::killed), on(Kind::Postgres, "kill_9", kills::killed)]
+    vec![
+        on(Kind::Memory, "forgetful_store", kills::forgotten),
+        on(Kind::Sqlite, "kill_9", kills::killed),
+        on(Kind::Postgres, "kill_9", kills::killed),
+    ]
 }
 
 fn on<F>(kind: Kind, name: &str, run: fn(Arc<Stage>, Kind) -> F) -> Case

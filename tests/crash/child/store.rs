@@ -5,11 +5,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use tidings::{
-    Channel, DeliveryId, ErrorKind, Event, Fingerprint, MessageId, Result, TenantId,
+    Channel, ErrorKind, Fingerprint, MessageId, Result, TenantId,
     storage::{
-        Act, ActRecord, BlobStore, Cancelled, Claim, Claimed, Dialect, Enqueued, Entry, Filter, Lease,
-        Messages, Page, Pause, QueueStats, RateAsk, Record, Retention, Scope, Settlement, SharedLimits,
-        Store, Suppression, SuppressionStore, Tracked,
+        BlobStore, Claim, Claimed, Dialect, Enqueued, Entry, Lease, Messages, RateAsk, Settlement,
+        SharedLimits, Store, Suppression, SuppressionStore,
     },
 };
 
@@ -25,10 +24,6 @@ pub(crate) struct Watched {
 
 #[async_trait]
 impl Messages for Watched {
-    async fn record(&self, messages: Vec<(Record, Vec<Event>)>) -> Result<()> {
-        self.inner.record(messages).await
-    }
-
     async fn enqueue(&self, entries: Vec<Entry>) -> Result<Vec<Result<Enqueued>>> {
         let answers = self.inner.enqueue(entries).await?;
         self.mouth.pass(Point::Enqueued).await;
@@ -54,10 +49,6 @@ impl Messages for Watched {
         Ok(answers)
     }
 
-    async fn renew(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Result<()>>> {
-        self.inner.renew(leases, lease).await
-    }
-
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Result<()>>> {
         self.mouth.pass(Point::BeforeSettle).await;
         let ids: Vec<MessageId> = settlements.iter().map(|settlement| settlement.lease.id).collect();
@@ -71,83 +62,13 @@ impl Messages for Watched {
         Ok(answers)
     }
 
-    async fn cancel(&self, tenant: &TenantId, ids: &[MessageId]) -> Result<Vec<Cancelled>> {
-        self.inner.cancel(tenant, ids).await
-    }
-
-    async fn append_events(&self, tenant: &TenantId, events: Vec<Event>) -> Result<()> {
-        self.inner.append_events(tenant, events).await
-    }
-
-    async fn act(
-        &self,
-        scope: &Scope,
-        act: Act,
-        filter: &Filter,
-        note: Option<Arc<str>>,
-    ) -> Result<ActRecord> {
-        self.inner.act(scope, act, filter, note).await
-    }
-
-    async fn pause(&self, pause: &Pause) -> Result<()> {
-        self.inner.pause(pause).await
-    }
-
-    async fn resume(&self, pause: &Pause) -> Result<()> {
-        self.inner.resume(pause).await
-    }
-
-    async fn prune(&self, retention: &Retention) -> Result<u64> {
-        self.inner.prune(retention).await
-    }
-
-    async fn tracked(&self, tenant: &TenantId, id: MessageId) -> Result<Option<Tracked>> {
-        self.inner.tracked(tenant, id).await
-    }
-
-    async fn timeline(&self, tenant: &TenantId, id: MessageId) -> Result<Vec<Event>> {
-        self.inner.timeline(tenant, id).await
-    }
-
-    async fn list(&self, scope: &Scope, filter: &Filter, page: Page) -> Result<Vec<Tracked>> {
-        self.inner.list(scope, filter, page).await
-    }
-
-    async fn stats(&self, scope: &Scope) -> Result<QueueStats> {
-        self.inner.stats(scope).await
-    }
-
-    async fn acts(&self, scope: &Scope, limit: usize) -> Result<Vec<ActRecord>> {
-        self.inner.acts(scope, limit).await
-    }
-
-    async fn pauses(&self) -> Result<Vec<Pause>> {
-        self.inner.pauses().await
-    }
-
-    async fn by_vendor_id(
-        &self,
-        provider: &str,
-        vendor_id: &str,
-        recipient: Option<&str>,
-    ) -> Result<Option<(TenantId, DeliveryId)>> {
-        self.inner.by_vendor_id(provider, vendor_id, recipient).await
-    }
-
-    async fn tenant_of(&self, id: MessageId) -> Result<Option<TenantId>> {
-        self.inner.tenant_of(id).await
+    tidings::forward_messages! { [self.inner]
+        record renew cancel append_events act pause resume prune
+        tracked timeline list stats acts pauses by_vendor_id tenant_of wake woken
     }
 
     fn dialect(&self) -> Option<Dialect> {
         self.inner.dialect()
-    }
-
-    async fn wake(&self) -> Result<()> {
-        self.inner.wake().await
-    }
-
-    async fn woken(&self) {
-        self.inner.woken().await
     }
 }
 

@@ -8,7 +8,7 @@ use tidings::{
 };
 
 use super::line::Mouth;
-use crate::fact::{Fact, Hand, Point};
+use crate::fact::{Hand, Point};
 
 /// Hands over to the parent.
 #[derive(Debug)]
@@ -31,12 +31,12 @@ impl Provider<Email> for SinkVendor {
     async fn send(&self, cx: &CallContext, item: Outgoing<'_, Email>) -> Result<Receipt> {
         let subject = &item.message().subject;
         let (number, poison) = subject.split_once(' ').unwrap_or((subject, ""));
-        let number = number.parse().map_err(|_| Error::invalid("subject", "expected the message's number"))?;
+        let number =
+            number.parse().map_err(|_| Error::invalid("subject", "expected the message's number"))?;
         let (id, key, message_id) = (item.id(), item.key().to_owned(), item.message_id());
         self.mouth.pass_blocked(Point::Handing);
-        // What a clock says is of interest only where it is wrong.
-        self.mouth.say(Fact::Noted("clock".into(), cx.clock().now().as_micros()));
-        let hand = Hand { number, id, key, message_id, attempt: item.attempt(), took: false };
+        let (attempt, clock) = (item.attempt(), cx.clock().now().as_micros());
+        let hand = Hand { number, id, key, message_id, attempt, clock, took: false };
         act_on(poison).await;
         if !self.mouth.hand(hand).await {
             return Err(Error::new(ErrorKind::Unavailable, "the vendor is down"));
