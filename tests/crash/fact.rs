@@ -38,6 +38,8 @@ pub(crate) enum Fact {
     Started(Vec<MessageId>),
     /// A process was stopped. Noted by the parent.
     Stopped,
+    /// A process was asked to end. Noted by the parent.
+    Terminated,
 }
 
 /// A message at the vendor's door.
@@ -142,6 +144,11 @@ pub(crate) enum Place {
 /// What a child does.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Job {
+    /// Works with a file as an application would: this many tasks, so many turns each, the numbers of its
+    /// messages from `first` on.
+    Busy { tasks: u32, turns: u32, first: u32 },
+    /// Claims until there is nothing left, with this many tasks, and settles nothing.
+    Claim { tasks: usize },
     /// Enqueues these numbers, `batch` at a time, and works.
     Flow { numbers: Vec<u32>, batch: usize },
     /// Works.

@@ -69,6 +69,7 @@ impl Judge {
             Fact::Restarted => self.restarted(),
             Fact::Refused(ids) | Fact::Settled(ids) => self.settled(*who, ids),
             Fact::Stopped => self.stopped(*who),
+            Fact::Terminated => self.terminated(*who),
             _ => {}
         }
     }
@@ -117,6 +118,13 @@ impl Judge {
         let held = self.holds.get(&who).cloned().unwrap_or_default();
         self.verdict.landed += usize::from(!held.is_empty());
         self.excuse(held);
+    }
+
+    /// What does not end in the time that is left is another's.
+    fn terminated(&mut self, who: u32) {
+        let open = self.open.get(&who).cloned().unwrap_or_default();
+        self.verdict.landed += usize::from(!open.is_empty());
+        self.excuse(open);
     }
 
     /// Results that were under way may be lost, of whichever process.

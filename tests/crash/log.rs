@@ -79,6 +79,18 @@ impl Log {
         self.enqueued.contains(&number)
     }
 
+    /// `Some` if a process waits at a point, or did.
+    pub(crate) fn is_at_point(&self, who: u32) -> Option<()> {
+        let mut entries = self.entries.iter().rev().take(5_000).filter(|entry| entry.who == who);
+        entries.find_map(|entry| matches!(entry.fact, Fact::At(_)).then_some(()))
+    }
+
+    /// `Some` if a process began.
+    pub(crate) fn is_here(&self, who: u32) -> Option<()> {
+        let mut entries = self.entries.iter().filter(|entry| entry.who == who);
+        entries.find_map(|entry| matches!(entry.fact, Fact::Hello).then_some(()))
+    }
+
     /// How many messages a process has.
     pub(crate) fn held_by(&self, who: u32) -> usize {
         self.holds.get(&who).map_or(0, HashSet::len)

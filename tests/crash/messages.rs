@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tidings::{
-    Draft, Email,
+    Draft, Email, MessageId, Messenger,
+    providers::preview::Preview,
     storage::{MemoryStore, Store},
 };
 
@@ -30,4 +31,16 @@ pub(crate) async fn open(place: &Place) -> Arc<dyn Store> {
         Place::Memory => Arc::new(MemoryStore::default()),
         Place::Postgres(_) | Place::Sqlite(_) => unreachable!("soon"),
     }
+}
+
+/// A messenger of the parent's own, that enqueues and looks, and sends nothing.
+pub(crate) async fn desk(place: &Place) -> Messenger {
+    let builder = Messenger::builder().email(Preview::silent()).store(open(place).await);
+    builder.build().expect("a valid messenger")
+}
+
+/// Enqueues these in one go; their ids, in order.
+pub(crate) async fn enqueue(desk: &Messenger, drafts: impl IntoIterator<Item = Draft>) -> Vec<MessageId> {
+    let answers = desk.enqueue_many(drafts).await.into_iter();
+    answers.map(|answer| answer.expect("the store takes it").id).collect()
 }

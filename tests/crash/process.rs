@@ -45,6 +45,12 @@ impl Process {
         self.sink.note_at(at, self.who, Fact::Killed);
     }
 
+    /// Notes that it died by itself.
+    pub(crate) async fn bury(self) {
+        self.sink.wait_gone(self.who).await;
+        self.sink.note(self.who, Fact::Killed);
+    }
+
     /// `kill -STOP`: it runs no more, and does not know.
     pub(crate) fn stop(&self) {
         self.signal(Signal::STOP);
@@ -60,11 +66,12 @@ impl Process {
     /// `kill -TERM`: it is asked to end.
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
+        self.sink.note(self.who, Fact::Terminated);
     }
 
     /// Asks it to end, and waits until it has; its status, if it ended in time.
     pub(crate) async fn end(mut self, limit: Duration) -> Option<ExitStatus> {
-        self.terminate();
+        self.signal(Signal::TERM);
         self.ended(limit).await
     }
 

@@ -26,6 +26,8 @@ pub(crate) enum Mood {
     Down,
     /// It takes everything.
     Good,
+    /// It takes everything, but says so of even numbers only.
+    Half,
     /// It takes everything, and never says so.
     Silent,
 }
@@ -46,6 +48,8 @@ struct Shared {
 struct State {
     log: Log,
     mood: Mood,
+    /// How the vendor answers some processes.
+    moods: HashMap<u32, Mood>,
     /// How long the vendor takes to answer.
     latency: Duration,
     /// Those who wait for [`Told::Go`]: which process, and its call.
@@ -62,8 +66,8 @@ impl Sink {
     /// Listens at `path`.
     pub(crate) fn listen(path: &Path, latency: Duration) -> Self {
         let listener = UnixListener::bind(path).expect("a free path in our own folder");
-        let (waiting, pens, gone) = (Vec::new(), HashMap::new(), HashSet::new());
-        let state = State { log: Log::default(), mood: Mood::Good, latency, waiting, pens, gone };
+        let (waiting, pens, gone, moods) = (Vec::new(), HashMap::new(), HashSet::new(), HashMap::new());
+        let state = State { log: Log::default(), mood: Mood::Good, moods, latency, waiting, pens, gone };
         let started = SystemClock.monotonic();
         let shared = Shared { path: path.into(), state: Mutex::new(state), changed: Notify::new(), started };
         let sink = Self { shared: Arc::new(shared) };
@@ -94,6 +98,11 @@ impl Sink {
     /// From now on the vendor is in this mood.
     pub(crate) fn set_mood(&self, mood: Mood) {
         self.state().mood = mood;
+    }
+
+    /// From now on the vendor is in this mood when it hears this process.
+    pub(crate) fn set_mood_for(&self, who: u32, mood: Mood) {
+        self.state().moods.insert(who, mood);
     }
 
     /// From now on the vendor takes this long.
@@ -189,20 +198,25 @@ impl Sink {
         let Line { call, mut fact } = line;
         match &mut fact {
             Fact::At(_) => self.state().waiting.push((who, call)),
-            Fact::Handed(hand) => hand.took = self.answer(who, call),
+            Fact::Handed(hand) => hand.took = self.answer(who, call, hand.number),
             _ => {}
         }
         self.note(who, fact);
     }
 
-    /// The vendor's answer, given when its time has come.
-    fn answer(&self, who: u32, call: u64) -> bool {
+    /// The vendor's answer, given when its time has come; true if it takes the message.
+    fn answer(&self, who: u32, call: u64, number: u32) -> bool {
         let (mood, latency) = {
             let state = self.state();
-            (state.mood, state.latency)
+            (state.moods.get(&who).copied().unwrap_or(state.mood), state.latency)
         };
         let took = !matches!(mood, Mood::Down);
-        if !matches!(mood, Mood::Silent) {
+        let speaks = match mood {
+            Mood::Down | Mood::Good => true,
+            Mood::Half => number % 2 == 0,
+            Mood::Silent => false,
+        };
+        if speaks {
             let sink = self.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(latency).await;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tidings::storage::{QueueState, QueueStats};
 
 use crate::{
-    fact::{Fact, Job, Point, Work},
+    fact::{Job, Point, Work},
     fleet::Fleet,
     judge::{Verdict, judge},
     process::Process,
@@ -127,10 +127,8 @@ impl<'a> Flow<'a> {
 
     /// Waits until a process waits for its blow; if it never gets there it is struck wherever it is.
     async fn at_point(&mut self, who: u32) {
-        let is_there = self.fleet.sink.wait(Duration::from_secs(2), |log| {
-            let last = log.entries().iter().rev().take(2_000);
-            last.filter(|entry| entry.who == who).find_map(|e| matches!(e.fact, Fact::At(_)).then_some(()))
-        });
+        let limit = Duration::from_secs(2);
+        let is_there = self.fleet.sink.wait(limit, |log| log.is_at_point(who));
         self.at_points += usize::from(is_there.await.is_some());
     }
 

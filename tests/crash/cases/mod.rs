@@ -7,7 +7,15 @@ use crate::{
     stage::{Kind, Stage},
 };
 
+mod claimers;
+mod clocks;
+mod give_up;
 mod kills;
+mod outage;
+mod poison;
+mod restarts;
+mod stops;
+mod terminated;
 
 type Run = Box<dyn Fn(Arc<Stage>) -> Pin<Box<dyn Future<Output = Finding> + Send>>>;
 
@@ -19,10 +27,25 @@ pub(crate) struct Case {
 
 /// All of them.
 pub(crate) fn all() -> Vec<Case> {
+    use Kind::{Memory, Postgres, Sqlite};
     vec![
-        on(Kind::Memory, "forgetful_store", kills::forgotten),
-        on(Kind::Sqlite, "kill_9", kills::killed),
-        on(Kind::Postgres, "kill_9", kills::killed),
+        on(Memory, "forgetful_store", kills::forgotten),
+        on(Sqlite, "kill_9", kills::killed),
+        on(Postgres, "kill_9", kills::killed),
+        on(Sqlite, "sigstop", stops::stopped),
+        on(Postgres, "sigstop", stops::stopped),
+        on(Sqlite, "give_up", give_up::given_up),
+        on(Postgres, "give_up", give_up::given_up),
+        on(Sqlite, "sigterm", terminated::terminated),
+        on(Postgres, "sigterm", terminated::terminated),
+        on(Postgres, "restarts", restarts::restarted),
+        on(Sqlite, "vendor_down", outage::vendor_down),
+        on(Postgres, "vendor_down", outage::vendor_down),
+        on(Sqlite, "claimers", claimers::claimed_once),
+        on(Postgres, "claimers", claimers::claimed_once),
+        on(Sqlite, "poison", poison::poisoned),
+        on(Postgres, "poison", poison::poisoned),
+        on(Postgres, "wrong_clocks", clocks::wrong),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! What a child does.
 
+mod claim;
 mod clock;
 mod line;
 mod store;
@@ -17,6 +18,8 @@ pub(crate) fn follow(orders: &Orders) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
     runtime.expect("a runtime").block_on(async {
         match &orders.job {
+            Job::Busy { .. } => unreachable!("soon"),
+            Job::Claim { tasks } => claim::claim(orders, &mouth, *tasks).await,
             Job::Flow { numbers, batch } => work::flow(orders, &mouth, numbers, *batch).await,
             Job::Work => work::work(orders, &mouth).await,
         }
