@@ -103,12 +103,16 @@ pub(crate) enum Point {
     BeforeStart,
     /// Messages are leased, but the worker does not know.
     Claimed,
+    /// The application's transaction is durable, but it does not know.
+    Committed,
     /// A message is durable, but its producer does not know.
     Enqueued,
     /// The vendor took it, but the worker does not know.
     Handed,
     /// The worker checked its lease and called the provider, who has said nothing yet; its thread is blocked.
     Handing,
+    /// A message was enqueued in a transaction of the application's, which is not committed yet.
+    InTransaction,
 }
 
 /// What a child is to do.
@@ -151,6 +155,10 @@ pub(crate) enum Job {
     Claim { tasks: usize },
     /// Enqueues these numbers, `batch` at a time, and works.
     Flow { numbers: Vec<u32>, batch: usize },
+    /// Begins transactions as one should not, and counts how often it meets a lock.
+    Naive,
+    /// Takes these orders in transactions of its own, those of odd numbers in vain, and works.
+    Transact { numbers: Vec<u32> },
     /// Works.
     Work,
 }

@@ -57,6 +57,19 @@ impl Fleet {
         all.await.is_some()
     }
 
+    /// Waits until nothing was said for two seconds: whoever was at it has done all that it was told to do.
+    pub(crate) async fn quiet(&self, limit: Duration) {
+        let until = tokio::time::Instant::now() + limit;
+        let mut before = usize::MAX;
+        while tokio::time::Instant::now() < until {
+            let now = self.sink.see(|log| log.entries().len());
+            if std::mem::replace(&mut before, now) == now {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+    }
+
     /// Waits until nothing waits or is at work; the queue's numbers then, or when time is up.
     pub(crate) async fn idle(&self, limit: Duration) -> QueueStats {
         let store = messages::open(&self.place).await;

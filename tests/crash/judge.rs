@@ -13,6 +13,7 @@ use tidings::MessageId;
 use crate::{
     fact::{Fact, Hand},
     log::{Entry, Log},
+    report::PROVES_NOTHING,
 };
 
 /// What the log of a flow of messages says.
@@ -146,7 +147,7 @@ impl Verdict {
     pub(crate) fn complaints(&self, faults: usize) -> Vec<String> {
         let mut found = Vec::new();
         if self.landed < faults {
-            found.push(format!("only {} of {faults} faults struck: this proves nothing", self.landed));
+            found.push(format!("only {} of {faults} faults struck: {PROVES_NOTHING}", self.landed));
         }
         let numbered = [
             (&self.lost, "lost"),

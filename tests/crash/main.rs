@@ -13,10 +13,12 @@ mod cases;
 mod child;
 mod fact;
 mod fleet;
+mod flow;
 mod judge;
 mod judge_tests;
 mod log;
 mod messages;
+mod orders;
 mod process;
 mod report;
 mod sink;
@@ -58,11 +60,11 @@ fn chosen(words: &[String]) -> Vec<Case> {
 
 async fn run(cases: Vec<Case>) -> ExitCode {
     judge_tests::run();
-    let stage = std::sync::Arc::new(Stage::of_environment());
+    let stage = Stage::of_environment();
     let (mut rows, mut bars, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for case in &cases {
         let begun = SystemClock.monotonic();
-        let Finding { rows: more, bars: more_bars, complaints } = judged(case, &stage).await;
+        let Finding { rows: more, bars: more_bars, complaints } = cases::judged(case, &stage).await;
         let took = SystemClock.monotonic().since(begun).as_secs_f64();
         println!(
             "test {} ... {} ({took:.1} s)",
@@ -74,19 +76,8 @@ async fn run(cases: Vec<Case>) -> ExitCode {
         rows.extend(more);
         bars.extend(more_bars);
     }
-    if let Some(stage) = std::sync::Arc::into_inner(stage) {
-        stage.end().await;
-    }
+    stage.end().await;
     println!("\n{} of {} cases failed {failed:?}\n\n{}", failed.len(), cases.len(), table(&rows));
     bars.iter().for_each(|(name, value)| println!("bar {name} {value}"));
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// A case's finding; a panic is a complaint.
-async fn judged(case: &Case, stage: &std::sync::Arc<Stage>) -> Finding {
-    let run = (case.run)(stage.clone());
-    tokio::spawn(run).await.unwrap_or_else(|panic| {
-        let complaint = format!("the case itself failed: {panic}");
-        Finding { complaints: vec![complaint], ..Finding::default() }
-    })
 }

@@ -4,6 +4,9 @@ use std::{fmt::Write as _, time::Duration};
 
 use crate::judge::Verdict;
 
+/// What a complaint says when no fault struck.
+pub(crate) const PROVES_NOTHING: &str = "this proves nothing";
+
 /// What a case found out.
 #[derive(Debug, Default)]
 pub(crate) struct Finding {
@@ -59,6 +62,11 @@ impl Finding {
         if !good {
             self.complaints.push(complaint());
         }
+    }
+
+    /// Complains that no fault struck unless `struck`.
+    pub(crate) fn demand_struck(&mut self, struck: bool, complaint: impl FnOnce() -> String) {
+        self.demand(struck, || format!("{}: {PROVES_NOTHING}", complaint()));
     }
 
     /// Adds a bar.

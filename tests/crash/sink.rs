@@ -132,6 +132,14 @@ impl Sink {
         self.tell(who, Told::Arm { point, pass }).await;
     }
 
+    /// Has a process wait nowhere any more.
+    pub(crate) async fn disarm(&self, who: u32) {
+        self.tell(who, Told::Arm { point: Point::Enqueued, pass: u32::MAX }).await;
+        // It may be on its way into the wait.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        self.release(who).await;
+    }
+
     /// Lets go on all that wait at points of this process; answers how many.
     pub(crate) async fn release(&self, who: u32) -> usize {
         let (mine, others) = std::mem::take(&mut self.state().waiting).into_iter().partition(|w| w.0 == who);

@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -46,11 +46,17 @@ impl Kind {
     }
 }
 
-/// What all cases share.
+/// What a case stands on.
+#[derive(Clone)]
 pub(crate) struct Stage {
-    pub(crate) form: Form,
+    form: Form,
     /// False if nothing is to strike: every case must complain then.
     pub(crate) faults: bool,
+    world: Arc<World>,
+}
+
+/// What all cases share.
+struct World {
     folder: PathBuf,
     postgres: OnceCell<Postgres>,
     counter: AtomicU32,
@@ -68,7 +74,13 @@ impl Stage {
         let folder = std::env::temp_dir().join(format!("tidings-crash-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder of our own");
         let random = Mutex::new(fastrand::Rng::with_seed(seed));
-        Self { form, faults, folder, postgres: OnceCell::new(), counter: AtomicU32::new(0), random }
+        let world = World { folder, postgres: OnceCell::new(), counter: AtomicU32::new(0), random };
+        Self { form, faults, world: Arc::new(world) }
+    }
+
+    /// The same, on which nothing strikes.
+    pub(crate) fn calm(&self) -> Self {
+        Self { form: Form::Short, faults: false, world: self.world.clone() }
     }
 
     /// The number for this form.
@@ -81,7 +93,7 @@ impl Stage {
 
     /// A random number.
     pub(crate) fn random(&self, range: std::ops::Range<u32>) -> u32 {
-        self.random.lock().unwrap_or_else(PoisonError::into_inner).u32(range)
+        self.world.random.lock().unwrap_or_else(PoisonError::into_inner).u32(range)
     }
 
     /// A vendor who takes `latency` to answer, and an empty log.
@@ -100,23 +112,24 @@ impl Stage {
 
     /// The suite's own Postgres server.
     pub(crate) async fn postgres(&self) -> &Postgres {
-        self.postgres.get_or_init(Postgres::start).await
+        self.world.postgres.get_or_init(Postgres::start).await
     }
 
     /// Ends what was started, and leaves nothing behind.
     pub(crate) async fn end(self) {
-        if let Some(postgres) = self.postgres.into_inner() {
+        let Some(world) = Arc::into_inner(self.world) else { return };
+        if let Some(postgres) = world.postgres.into_inner() {
             postgres.end().await;
         }
-        let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = std::fs::remove_dir_all(&world.folder);
     }
 
     fn fresh(&self, name: &str) -> PathBuf {
-        self.folder.join(self.word(name))
+        self.world.folder.join(self.word(name))
     }
 
     fn word(&self, name: &str) -> String {
-        format!("{name}{}", self.counter.fetch_add(1, Ordering::Relaxed))
+        format!("{name}{}", self.world.counter.fetch_add(1, Ordering::Relaxed))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `give_up`: after a crash nobody asks the vendor again, and nobody suffers who was not started.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tidings::{Event, EventKind, MessageId, Messenger, OnUnknown, Status};
 
@@ -29,7 +29,7 @@ const POINTS: [Point; 5] =
 const COUNT: u32 = 40;
 
 /// A crash after the vendor's accept gives no second copy, and touches no message that was not started.
-pub(crate) async fn given_up(stage: Arc<Stage>, kind: Kind) -> Finding {
+pub(crate) async fn given_up(stage: Stage, kind: Kind) -> Finding {
     let rounds = stage.pick(25, 5);
     let mut total = Tally::default();
     for round in 0..rounds {
@@ -39,9 +39,9 @@ pub(crate) async fn given_up(stage: Arc<Stage>, kind: Kind) -> Finding {
     let note = format!("{accepted} accepted at the crash, {untouched} claimed and not started");
     let row = Row { fault: "kill -9, give_up".into(), store: kind.word(), struck, second, ..Row::default() };
     finding.rows.push(row.note(note));
-    finding.demand(struck == rounds, || format!("only {struck} of {rounds} faults struck"));
-    finding.demand(accepted > 0, || "nothing was accepted at a crash: this proves nothing".into());
-    finding.demand(untouched > 0, || "nothing was claimed and not started: this proves nothing".into());
+    finding.demand_struck(struck == rounds, || format!("only {struck} of {rounds} faults struck"));
+    finding.demand_struck(accepted > 0, || "nothing was accepted at a crash".into());
+    finding.demand_struck(untouched > 0, || "nothing was claimed and not started".into());
     finding
 }
 

@@ -1,6 +1,6 @@
 //! Messages that do something evil to whoever sends them.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use tidings::{
     MessageId, Messenger,
@@ -31,7 +31,7 @@ const PROCESSES: usize = 2;
 const EVIL: [&str; 3] = ["aborts", "hangs", "panics"];
 
 /// Poison does not slow the rest below 90 %, and no innocent neighbour is dead-lettered.
-pub(crate) async fn poisoned(stage: Arc<Stage>, kind: Kind) -> Finding {
+pub(crate) async fn poisoned(stage: Stage, kind: Kind) -> Finding {
     let window = Duration::from_secs(stage.pick(60, 8));
     let evil = if stage.faults { stage.pick(9, 3) } else { 0 };
     // More than the workers can send until the end.
@@ -60,7 +60,7 @@ pub(crate) async fn poisoned(stage: Arc<Stage>, kind: Kind) -> Finding {
     let share = after / before.max(1.0) * 100.0;
     let note = format!("{before:.0}/s before, {after:.0}/s with {evil} poisoned: {share:.0} %; {sent} sent");
     let mut finding = Finding::of(Row::of("poison", kind.word(), &verdict).note(note), &verdict, 0);
-    finding.demand(deaths > 0, || "no process died of poison: this proves nothing".into());
+    finding.demand_struck(deaths > 0, || "no process died of poison".into());
     finding.demand(share >= 90.0, || format!("the rest went on at {share:.0} %"));
     finding.demand(gone, || "poison that aborts was not given up after three processes".into());
     let dead = dead(&desk).await;

@@ -29,7 +29,7 @@ const WORK: Work = Work {
 };
 
 /// Nothing is lost, and messages are sent again within five seconds.
-pub(crate) async fn restarted(stage: Arc<Stage>, kind: Kind) -> Finding {
+pub(crate) async fn restarted(stage: Stage, kind: Kind) -> Finding {
     let restarts = stage.pick(20, 3);
     let place = stage.place(kind).await;
     let mut fleet = Fleet::new(stage.sink(Duration::from_millis(5)), place, WORK);

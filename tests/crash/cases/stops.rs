@@ -1,6 +1,6 @@
 //! SIGSTOP past the lease, then SIGCONT: a worker that does not know that its time is over.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tidings::{EventKind, MessageId, Messenger};
 
@@ -24,7 +24,7 @@ const WORK: Work = Work {
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// The stale worker's result is refused, and what it hands over late carries the same key.
-pub(crate) async fn stopped(stage: Arc<Stage>, kind: Kind) -> Finding {
+pub(crate) async fn stopped(stage: Stage, kind: Kind) -> Finding {
     let rounds = stage.pick(20, 2);
     let mut sum = Finding::default();
     let (mut struck, mut second, mut refused) = (0, 0, 0);

@@ -1,6 +1,6 @@
 //! SIGTERM with many in flight.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use crate::{
     fact::{Fact, Job, Work},
@@ -23,7 +23,7 @@ const WORK: Work = Work {
 };
 
 /// It exits within its grace and a second, nothing is lost, and another worker has the rest within a second.
-pub(crate) async fn terminated(stage: Arc<Stage>, kind: Kind) -> Finding {
+pub(crate) async fn terminated(stage: Stage, kind: Kind) -> Finding {
     let place = stage.place(kind).await;
     let desk = messages::desk(&place).await;
     let mut fleet = Fleet::new(stage.sink(Duration::from_millis(300)), place, WORK);

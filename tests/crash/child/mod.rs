@@ -1,9 +1,11 @@
 //! What a child does.
 
+mod busy;
 mod claim;
 mod clock;
 mod line;
 mod store;
+mod transact;
 mod vendor;
 mod work;
 
@@ -18,9 +20,11 @@ pub(crate) fn follow(orders: &Orders) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
     runtime.expect("a runtime").block_on(async {
         match &orders.job {
-            Job::Busy { .. } => unreachable!("soon"),
+            Job::Busy { tasks, turns, first } => busy::busy(orders, &mouth, *tasks, *turns, *first).await,
             Job::Claim { tasks } => claim::claim(orders, &mouth, *tasks).await,
             Job::Flow { numbers, batch } => work::flow(orders, &mouth, numbers, *batch).await,
+            Job::Naive => busy::naive(orders, &mouth).await,
+            Job::Transact { numbers } => transact::transact(orders, &mouth, numbers).await,
             Job::Work => work::work(orders, &mouth).await,
         }
     });
