@@ -345,9 +345,10 @@ pub struct Claimed {
     pub now: Timestamp,
     /// The messages, in the order of the lanes.
     pub leased: Vec<Leased>,
-    /// When the next message of the lanes is due, if fewer were found than wished for and one waits.
+    /// When the next ready message of the lanes is due, after `now`, if fewer were found than wished
+    /// for and one waits. What else may keep it back does not count. Not said by claims of suspects.
     pub next_due: Option<Timestamp>,
-    /// True if a suspect of the lanes' channels waits to be claimed alone.
+    /// True if a claim of one suspect of these channels would find one now.
     pub suspects: bool,
 }
 
@@ -388,7 +389,8 @@ pub enum Next {
         /// The only provider instance that may be asked.
         pinned: Option<Arc<str>>,
     },
-    /// Its provider is paused: it waits until that is [resumed](super::Messages::resume).
+    /// Its provider is paused: it waits until that is [resumed](super::Messages::resume). If it is
+    /// not paused any more, the message is due as before.
     Paused {
         /// What is paused.
         by: Pause,

@@ -160,11 +160,12 @@ impl Page {
 pub enum Act {
     /// Withdraw what waits (ready, suspect, held or paused).
     Cancel,
-    /// Stop what waits (ready or suspect) until it is released.
+    /// Stop what waits (ready or suspect) until it is released. The act's note is the reason.
     Hold,
-    /// Let go on what is held.
+    /// Let go on what is held: due as before, and still a suspect if it was one.
     Release,
-    /// Send dead letters again, as a new generation.
+    /// Send dead letters again at once, as a new generation with a `queued` event: whole, and with nothing
+    /// counted yet.
     Replay,
 }
 
@@ -257,7 +258,7 @@ pub struct QueueStats {
     pub now: Timestamp,
     /// How many messages there are of each channel and state; none are left out.
     pub depths: Vec<Depth>,
-    /// When the message was due that has been due for longest and that nobody has taken.
+    /// When the ready or suspect message was due that has been due for longest and that nobody has taken.
     pub oldest_waiting: Option<Timestamp>,
     /// When the lease ended that has been over for longest and that nobody has recovered.
     pub oldest_expired_lease: Option<Timestamp>,

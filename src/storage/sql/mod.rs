@@ -1,7 +1,9 @@
-//! What the stores over SQL share: how values become columns and back.
+//! What the stores over SQL share: how values become columns and back, and words of their constructors.
 
 mod codec;
 mod dialect;
+mod rates;
+mod shared;
 mod statements;
 
 pub(in crate::storage) use codec::{
@@ -10,6 +12,9 @@ pub(in crate::storage) use codec::{
     unreadable,
 };
 
+pub(in crate::storage) use rates::{Taken, take};
+
 pub use dialect::{Dialect, DialectKind};
+pub use shared::{Migration, TimeSource};
 pub use statements::{Param, Statement};
 pub(crate) use statements::{enqueueing, known};
