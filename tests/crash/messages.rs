@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidings::{
     Draft, Email, MessageId, Messenger,
     providers::preview::Preview,
-    storage::{MemoryStore, Store},
+    storage::{MemoryStore, PostgresStore, Store},
 };
 
 use crate::fact::Place;
@@ -29,7 +29,8 @@ pub(crate) fn poisoned(number: u32, poison: &str) -> Draft {
 pub(crate) async fn open(place: &Place) -> Arc<dyn Store> {
     match place {
         Place::Memory => Arc::new(MemoryStore::default()),
-        Place::Postgres(_) | Place::Sqlite(_) => unreachable!("soon"),
+        Place::Postgres(url) => Arc::new(PostgresStore::connect(url).await.expect("the server is up")),
+        Place::Sqlite(_) => unreachable!("soon"),
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use tidings::storage::PostgresStore;
 use tokio::{
     process::{Child, Command},
     sync::OnceCell,
@@ -105,7 +106,12 @@ impl Stage {
     pub(crate) async fn place(&self, kind: Kind) -> Place {
         match kind {
             Kind::Memory => Place::Memory,
-            Kind::Postgres => Place::Postgres(self.postgres().await.create(&self.word("crash_")).await),
+            Kind::Postgres => {
+                let url = self.postgres().await.create(&self.word("crash_")).await;
+                let store = PostgresStore::connect(&url).await.expect("the server is up");
+                store.migrate().await.expect("an empty database");
+                Place::Postgres(url)
+            }
             Kind::Sqlite => Place::Sqlite(self.fresh("outbox.db")),
         }
     }

@@ -18,12 +18,12 @@ mod restarts;
 mod stops;
 mod terminated;
 
-type Run = Box<dyn Fn(Stage) -> Pin<Box<dyn Future<Output = Finding> + Send>>>;
+type Running = Pin<Box<dyn Future<Output = Finding> + Send>>;
 
 /// One fault on one store.
 pub(crate) struct Case {
     pub(crate) name: String,
-    pub(crate) run: Run,
+    pub(crate) run: Box<dyn Fn(Stage) -> Running + Send + Sync>,
 }
 
 /// All of them.
@@ -84,6 +84,6 @@ fn on<F>(kind: Kind, name: &str, run: fn(Stage, Kind) -> F) -> Case
 where
     F: Future<Output = Finding> + Send + 'static,
 {
-    let run = move |stage| Box::pin(run(stage, kind)) as Pin<Box<dyn Future<Output = Finding> + Send>>;
+    let run = move |stage| Box::pin(run(stage, kind)) as Running;
     Case { name: format!("{name}_{}", kind.word()), run: Box::new(run) }
 }

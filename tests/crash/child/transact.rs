@@ -60,10 +60,7 @@ async fn order(
     number: u32,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     match pool {
-        Pool::Postgres(pool) => order!(pool.begin().await?, messenger, mouth, number),
-        Pool::Sqlite(pool) => {
-            order!(tidings::sqlx_0_9::begin_immediate(pool).await?, messenger, mouth, number)
-        }
+        _ => {}
     }
     Ok(())
 }
