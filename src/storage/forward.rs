@@ -20,7 +20,7 @@
 ///
 ///     tidings::forward_messages! { [self.store]
 ///         record enqueue claim start renew settle cancel append_events act pause resume
-///         tracked timeline list stats acts pauses by_vendor_id tenant_of wake woken
+///         tracked timeline list stats acts pauses by_vendor_id tenant_of dialect wake woken
 ///     }
 /// }
 /// ```
@@ -154,6 +154,9 @@ macro_rules! __forward_message {
     ($to:tt woken) => {
         $crate::__forward_message! { @as $to woken<'life0>() -> () }
     };
+    ($to:tt dialect) => {
+        $crate::__forward_dialect! { $to }
+    };
     ($to:tt $other:ident) => {
         ::std::compile_error!(::std::concat!("`Messages` has no method `", ::std::stringify!($other), "`"));
     };
@@ -168,8 +171,31 @@ macro_rules! __forward_message {
             $($life: 'async_trait,)*
             Self: 'async_trait,
         {
+            #[allow(unused_imports)]
             use $crate::storage::Messages as _;
             self $($to)*.$name($($arg),*)
         }
     };
+}
+
+/// The method that is there with stores over SQL only; not part of the public API.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __forward_dialect {
+    ([$($to:tt)*]) => {
+        fn dialect(&self) -> ::std::option::Option<$crate::storage::Dialect> {
+            #[allow(unused_imports)]
+            use $crate::storage::Messages as _;
+            self $($to)*.dialect()
+        }
+    };
+}
+
+/// The method that is not there without stores over SQL; not part of the public API.
+#[cfg(not(any(feature = "sqlite", feature = "postgres")))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __forward_dialect {
+    ($to:tt) => {};
 }

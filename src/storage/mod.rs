@@ -30,6 +30,8 @@ mod recovery;
 mod shared;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
 
 pub use memory::MemoryStore;
 pub use outbox::{
@@ -44,6 +46,8 @@ pub use record::{RecipientText, Record, Tracked};
 pub use sql::{Dialect, DialectKind, Migration, Param, Statement, TimeSource};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use sql::{enqueueing, known};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// The store of messages, of the queue they wait in, and of what happened to them.
 ///

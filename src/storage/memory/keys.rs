@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::Result,
     id::{Fingerprint, MessageId, TenantId},
     message::Channel,
     storage::{Enqueued, Entry, Record, Retention},
@@ -32,8 +32,7 @@ impl First {
         if self.fingerprint == entry.fingerprint {
             return Ok(Enqueued::new(self.id, false));
         }
-        let why = "the key is taken by another message with other content; use a key of its own for each";
-        Err(Error::new(ErrorKind::Conflict, why).with_message_id(self.id))
+        Err(entry.conflict(self.id))
     }
 }
 

@@ -147,7 +147,6 @@ impl fmt::Debug for MemoryStore {
 }
 
 #[async_trait]
-#[deny(clippy::missing_trait_methods)]
 impl Messages for MemoryStore {
     async fn record(&self, messages: Vec<(Record, Vec<Event>)>) -> Result<()> {
         let mut state = self.state();

@@ -40,7 +40,7 @@ const HOLD: &str = "UPDATE {queue} SET state = 'held', reason = $2 WHERE id = AN
 const RELEASE: &str = "UPDATE {queue} SET state = CASE WHEN losses >= 2 THEN 'suspect' ELSE 'ready' END, paused_by = NULL, \
     reason = NULL WHERE id = ANY ($1)";
 const REPLAY: &str = "UPDATE {queue} SET state = 'ready', due = $2, generation = generation + 1, cancel = false, \
-    attempts = 0, excused = 0, losses = 0, pending = NULL, pinned = NULL, reason = NULL WHERE id = ANY ($1)";
+    attempts = 0, excused = 0, losses = 0, pinned = NULL, reason = NULL, since = $2 WHERE id = ANY ($1)";
 
 /// Acts in parts, each with its share of the counter in one transaction.
 pub(super) async fn act(
@@ -120,7 +120,7 @@ fn matching(inner: &Inner, scope: &Scope, record: &ActRecord, after: Option<Uuid
     let states: Vec<&'static str> = record.act.works_on().iter().map(|state| state.as_str()).collect();
     conditions.with("q.state = ANY (", move |statement| statement.bind(states));
     conditions.close();
-    conditions.of_filter(scope, &record.filter, &inner.options.recipient_key);
+    conditions.of_filter(scope, &record.filter, inner.options.dialect.hash_key());
     if let Some(state) = record.filter.state {
         conditions.with("q.state = ", move |statement| statement.bind(state.as_str()));
     }

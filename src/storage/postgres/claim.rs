@@ -1,5 +1,7 @@
 //! Claims.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
@@ -48,13 +50,20 @@ pub(super) async fn claim(inner: &Inner, claim: &Claim) -> Result<Claimed> {
     Ok(claimed.unwrap_or_else(|| Claimed::nothing(SystemClock.now())))
 }
 
+/// How often a claim looks again for leases that another claim recovers at this moment, before it takes what else there is.
+const LOOKS: u32 = 20;
+
 /// Asks once; recovers first if leases are over.
 async fn ask(inner: &Inner, wish: &mut Wish<'_>) -> Result<Part> {
-    let part = ask_once(inner, wish).await?;
-    if !part.lost {
-        return Ok(part);
+    for _ in 0..LOOKS {
+        let part = ask_once(inner, wish).await?;
+        if !part.lost {
+            return Ok(part);
+        }
+        if !recover::recover(inner, &wish.claim.scope).await? {
+            tokio::time::sleep(Duration::from_micros(fastrand::u64(1_000..10_000))).await;
+        }
     }
-    recover::recover(inner, &wish.claim.scope).await?;
     wish.recovered = true;
     ask_once(inner, wish).await
 }
@@ -174,6 +183,7 @@ fn leased(row: &PgRow, token: Uuid) -> Result<Leased> {
     let mut leased = Leased::new(lease, tenant, payload(row)?, terms(row)?);
     leased.key = column::<Option<&str>>(row, "key")?.map(Into::into);
     leased.attempts = unsigned(column(row, "attempts")?);
+    leased.since = Timestamp::from_micros(column(row, "since")?);
     leased.excused = unsigned(column(row, "excused")?);
     leased.losses = unsigned(column(row, "losses")?);
     leased.generation = unsigned(column(row, "generation")?);

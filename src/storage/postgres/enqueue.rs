@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Inner,
     call::{Link, Statement},
-    columns::{column, indexed, text},
+    columns::{column, text},
     fault::{Repeats, failed, gave_way, is_duplicate},
     gather,
 };
@@ -29,9 +29,9 @@ macro_rules! given {
         concat!(
             "WITH given AS MATERIALIZED (SELECT * FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], \
              $8::text[], $9::text[], $10::bytea[], $11::text[], $12::bytea[], $13::bigint[], $14::bigint[], \
-             $15::smallint[], $16::smallint[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], \
-             $23::bytea[]) AS g (id, at, tenant, channel, key, category, external_ref, recipient_hashes, details, fingerprint, \
-             due, expires, priority, payload_version, on_unknown, ordering_key, ordering_index, payload_codec, \
+             $15::smallint[], $16::smallint[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], \
+             $22::bytea[]) AS g (id, at, tenant, channel, key, category, external_ref, recipient_hashes, details, fingerprint, \
+             due, expires, priority, payload_version, on_unknown, ordering_key, payload_codec, \
              payload_key_id, payload_blobs, payload)), \
              moment AS MATERIALIZED (SELECT {now_1}($1) AS now), \
              fresh AS (INSERT INTO {messages} (id, at, tenant, channel, key, category, external_ref, recipient_hashes, \
@@ -41,12 +41,12 @@ macro_rules! given {
              expires, priority, payload_version, on_unknown, ordering_key, payload_codec, payload_key_id, payload_blobs, \
              payload FROM given ",
             $fresh,
-            "), queued AS (INSERT INTO {queue} (id, due, priority, payload_version, tenant, channel, on_unknown, ordering_key) \
-             SELECT id, coalesce(due, now), priority, payload_version, tenant, channel, on_unknown, ordering_index \
+            "), queued AS (INSERT INTO {queue} (id, due, since, priority, payload_version, tenant, channel, on_unknown, ordering_key) \
+             SELECT id, coalesce(due, now), greatest(due, now), priority, payload_version, tenant, channel, on_unknown, ordering_key \
              FROM given, moment ",
             $after,
             "), noted AS (INSERT INTO {blob_refs} (hash, message) \
-             SELECT r.hash, r.id FROM unnest($24::bytea[], $25::uuid[]) AS r (hash, id) ",
+             SELECT r.hash, r.id FROM unnest($23::bytea[], $24::uuid[]) AS r (hash, id) ",
             $after,
             " ON CONFLICT DO NOTHING) ",
             $answer,
@@ -197,8 +197,7 @@ fn judge(entry: &Entry, known: Option<Known>) -> Result<Enqueued> {
     if same || id == entry.record.id {
         return Ok(Enqueued::new(id, false));
     }
-    let why = "the key is taken by another message with other content; use a key of its own for each";
-    Err(Error::new(ErrorKind::Conflict, why).with_message_id(id))
+    Err(entry.conflict(id))
 }
 
 /// What no text in Postgres can hold, or no row.
@@ -215,8 +214,11 @@ pub(super) fn admit(entry: &Entry) -> Result<()> {
             return Err(Error::invalid(field, "the character NUL cannot be stored in Postgres"));
         }
     }
-    if record.external_ref.as_ref().is_some_and(|name| name.len() > 1_024) {
-        return Err(Error::invalid("external_ref", "at most 1,024 octets can be found again in Postgres"));
+    for (field, value) in texts {
+        // An index takes no more; by such texts messages are found.
+        if value.as_ref().is_some_and(|value| value.len() > 1_024) {
+            return Err(Error::invalid(field, "at most 1,024 octets can be found again in Postgres"));
+        }
     }
     Ok(())
 }
@@ -275,7 +277,6 @@ impl<'e> Rows<'e> {
             .bind(self.all(|entry| i16::try_from(entry.payload.version).unwrap_or(i16::MAX)))
             .bind(self.all(|entry| entry.terms.on_unknown.as_str()))
             .bind(self.all(|entry| entry.terms.ordering_key.as_deref()))
-            .bind(self.all(|entry| entry.terms.ordering_key.as_deref().map(indexed)))
             .bind(self.all(|entry| text(&entry.payload.codec)))
             .bind(self.all(|entry| entry.payload.key_id.as_deref().map(text)))
             .bind(&self.blobs)

@@ -22,7 +22,7 @@ const START: &str = "SELECT * FROM {start_1}($1, $2, $3)";
 const RENEW: &str = "SELECT * FROM {renew_1}($1, $2, $3, $4)";
 const DONE: &str = "SELECT * FROM {done_1}($1, $2, $3::text[], $4, $5, $6::text[], $7::text[], $8::text[])";
 const SETTLE: &str = "SELECT * FROM {settle_1}($1, $2, $3, $4, $5::text[], $6::text[], $7, $8, $9, $10::text[], \
-                      $11::text[], $12::text[], $13::text[], $14, $15, $16::text[], $17::text[], $18::text[])";
+                      $11::text[], $12::text[], $13::text[], $14::text[], $15, $16, $17::text[], $18::text[], $19::text[])";
 
 fn ids(leases: &[Lease]) -> Vec<Uuid> {
     leases.iter().map(|lease| lease.id.as_uuid()).collect()
@@ -127,6 +127,7 @@ impl<'s> Ends<'s> {
             .bind(parts.iter().map(|parts| parts.uncounted).collect::<Vec<_>>())
             .bind(parts.iter().map(|parts| parts.reason.map(text)).collect::<Vec<_>>())
             .bind(parts.iter().map(|parts| parts.pending.as_deref()).collect::<Vec<_>>())
+            .bind(self.all(|settlement| pending_text(settlement.left.as_deref())))
             .bind(parts.iter().map(|parts| parts.pinned.map(text)).collect::<Vec<_>>())
             .bind(parts.iter().map(|parts| parts.blocker.as_deref().map(text)).collect::<Vec<_>>());
         self.history.bind_numbered(statement)

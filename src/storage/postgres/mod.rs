@@ -164,7 +164,7 @@ impl fmt::Debug for PostgresStore {
 
 impl Inner {
     fn desk(&self) -> Desk<'_> {
-        Desk { link: &self.link, key: &self.options.recipient_key, bell: &self.channel }
+        Desk { link: &self.link, key: self.options.dialect.hash_key(), bell: &self.channel }
     }
 
     /// Pauses everything, if that is still to be done.

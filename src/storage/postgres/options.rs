@@ -20,7 +20,6 @@ use crate::{
 pub struct PostgresOptions {
     pub(super) dialect: Dialect,
     pub(super) time: TimeSource,
-    pub(super) recipient_key: Arc<[u8]>,
     pub(super) connections: u32,
     pub(super) patience: Duration,
     pub(super) bouncer: bool,
@@ -33,7 +32,6 @@ impl Default for PostgresOptions {
         Self {
             dialect: Dialect::postgres(),
             time: TimeSource::Database,
-            recipient_key: Arc::new([]),
             connections: 10,
             patience: Duration::from_secs(10),
             bouncer: false,
@@ -107,11 +105,10 @@ impl PostgresOptions {
         self
     }
 
-    /// The key of the hashes by which recipients are found. Without one, who reads the database
-    /// can try out addresses. It must never change while there are messages.
+    /// The key of the hashes by which recipients are found; see [`Dialect::with_hash_key`].
     #[must_use]
-    pub fn recipient_key(mut self, key: impl Into<Arc<[u8]>>) -> Self {
-        self.recipient_key = key.into();
+    pub fn hash_key(mut self, key: impl Into<Arc<[u8]>>) -> Self {
+        self.dialect = self.dialect.with_hash_key(key);
         self
     }
 

@@ -18,7 +18,7 @@ use crate::{
     storage::{
         RateAsk, SharedLimits,
         places::{Name, Place, places},
-        sql::{Taken, take},
+        sql::{self, Taken, take},
     },
     time::Timestamp,
 };
@@ -48,9 +48,9 @@ impl SharedLimits for PostgresStore {
     }
 }
 
-/// The row of a window.
-fn row_of((key, period): &Name) -> String {
-    indexed(&format!("{}:{key}", period.as_micros())).into_owned()
+/// The name of a window's row.
+fn row_of(name: &Name) -> String {
+    indexed(&sql::row_of(name)).into_owned()
 }
 
 async fn take_once(link: &Link, places: &BTreeMap<Name, Place>) -> Result<Option<Duration>, Trouble> {

@@ -139,7 +139,7 @@ fn listing(
         Some(_) => select_tracked!("INNER"),
     };
     let mut conditions = Conditions::new(select);
-    conditions.of_filter(scope, filter, &inner.options.recipient_key);
+    conditions.of_filter(scope, filter, inner.options.dialect.hash_key());
     if let Some(state) = filter.state {
         conditions.add(format_args!("q.state = '{state}'"), |statement| statement);
     }

@@ -63,7 +63,7 @@ fn statement(inner: &Inner, messages: &[(Record, Vec<Event>)]) -> Statement {
     messages.iter().for_each(|(_, events)| history.add(0, events));
     let all = history.bind_rows(inner.link.statement(RECORD));
     let records: Vec<&Record> = messages.iter().map(|(record, _)| record).collect();
-    let key = &inner.options.recipient_key;
+    let key = inner.options.dialect.hash_key();
     all.bind(records.iter().map(|record| record.id.as_uuid()).collect::<Vec<_>>())
         .bind(records.iter().map(|record| record.at.as_micros()).collect::<Vec<_>>())
         .bind(records.iter().map(|record| record.tenant.as_str()).collect::<Vec<_>>())

@@ -49,14 +49,14 @@ const FREE: &str = "DELETE FROM {leases} l WHERE l.token = ANY ($1) \
 const RECOUNT: &str = "UPDATE {leases} l SET unsettled = \
     (SELECT count(*) FROM {queue} q WHERE q.id = ANY (l.ids) AND q.token = l.token) WHERE l.token = ANY ($1)";
 
-/// Recovers what is within `scope`, in parts.
-pub(super) async fn recover(inner: &Inner, scope: &Scope) -> Result<()> {
+/// Recovers what is within `scope`, in parts; false if others do so already.
+pub(super) async fn recover(inner: &Inner, scope: &Scope) -> Result<bool> {
     let mut repeats = Repeats::default();
     let mut seen = Vec::new();
     loop {
         match recover_part(inner, scope, &mut seen).await {
             Ok(true) => {}
-            Ok(false) => return Ok(()),
+            Ok(false) => return Ok(!seen.is_empty()),
             Err(trouble) if trouble.gave_way() && repeats.again().await => {}
             Err(trouble) => return Err(trouble.into_error()),
         }

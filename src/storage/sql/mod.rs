@@ -8,11 +8,12 @@ mod statements;
 
 pub(in crate::storage) use codec::{
     HistoryRow, RecordRow, blobs_from, blobs_text, channel_from, details, events_from, history_rows,
-    pending_from, pending_text, priority_code, priority_from, recipient_hash, recipient_hashes, record_from,
-    unreadable,
+    index_in_details, pending_from, pending_text, priority_code, priority_from, recipient_hash,
+    recipient_hashes, record_from, unreadable,
 };
-
-pub(in crate::storage) use rates::{Taken, take};
+#[cfg(feature = "postgres")]
+pub(in crate::storage) use rates::Taken;
+pub(in crate::storage) use rates::{row_of, take};
 
 pub use dialect::{Dialect, DialectKind};
 pub use shared::{Migration, TimeSource};

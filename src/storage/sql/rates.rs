@@ -22,6 +22,11 @@ pub(in crate::storage) struct Taken {
     pub(in crate::storage) state: String,
 }
 
+/// The name of a window's row.
+pub(in crate::storage) fn row_of((key, period): &Name) -> String {
+    format!("{}:{key}", period.as_micros())
+}
+
 /// Takes places at `now`, given the states of the windows: all of them, or none and says how long to wait.
 pub(in crate::storage) fn take(
     places: &BTreeMap<Name, Place>,

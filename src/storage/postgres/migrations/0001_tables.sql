@@ -32,6 +32,7 @@ CREATE INDEX {=messages_external_ref} ON {messages} (tenant, external_ref) WHERE
 CREATE TABLE {queue} (
     id uuid PRIMARY KEY,
     due bigint NOT NULL,
+    since bigint NOT NULL,
     token uuid,
     attempts integer NOT NULL DEFAULT 0,
     excused integer NOT NULL DEFAULT 0,

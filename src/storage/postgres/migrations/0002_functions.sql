@@ -14,7 +14,7 @@ CREATE FUNCTION {claim_1}(
     _clock bigint, _scope text, _worker text, _token uuid, _lease bigint, _channels text[], _priorities smallint[],
     _limits integer[], _total integer, _newest integer, _alone boolean, _recovered boolean
 ) RETURNS TABLE (
-    now bigint, kind text, suspects boolean, lane integer, id uuid, due bigint, attempts integer, excused integer,
+    now bigint, kind text, suspects boolean, lane integer, id uuid, due bigint, since bigint, attempts integer, excused integer,
     losses integer, generation integer, priority smallint, tenant text, on_unknown text, ordering_key text, pending text,
     pinned text, key text, expires bigint, payload_version smallint, payload_codec text, payload_key_id text,
     payload_blobs text, payload bytea
@@ -118,7 +118,7 @@ BEGIN
         SELECT _token, _now + _lease, count(*), _worker, array_agg(t.id)
         FROM taken t WHERE NOT t.parked HAVING count(*) > 0
     )
-    SELECT _now, CASE WHEN t.parked THEN 'parked' ELSE 'leased' END, NULL::boolean, t.nr, t.id, t.due, t.attempts,
+    SELECT _now, CASE WHEN t.parked THEN 'parked' ELSE 'leased' END, NULL::boolean, t.nr, t.id, t.due, t.since, t.attempts,
            t.excused, t.losses, t.generation, t.priority, t.tenant, t.on_unknown, m.ordering_key, t.pending, t.pinned,
            m.key, m.expires, m.payload_version, m.payload_codec, m.payload_key_id, m.payload_blobs, m.payload
     FROM taken t LEFT JOIN {messages} m ON m.id = t.id AND NOT t.parked;
@@ -186,7 +186,7 @@ $body$;
 -- Ends leases; gives the numbers of those that were held.
 CREATE FUNCTION {settle_1}(
     _clock bigint, _bell text, _ids uuid[], _tokens uuid[], _tenants text[], _nexts text[], _attempts integer[],
-    _afters bigint[], _uncounted integer[], _reasons text[], _pendings text[], _pins text[], _blockers text[],
+    _afters bigint[], _uncounted integer[], _reasons text[], _pendings text[], _lefts text[], _pins text[], _blockers text[],
     _of integer[], _ats bigint[], _providers text[], _vendor_ids text[], _events text[]
 ) RETURNS SETOF integer LANGUAGE plpgsql
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -211,8 +211,9 @@ BEGIN
                     WHEN a.next = 'paused' AND a.blocker = ANY (_paused) THEN 'paused'
                     WHEN a.next = 'returned' AND q.losses >= 2 THEN 'suspect'
                     ELSE 'ready' END AS state
-        FROM unnest(_ids, _tokens, _tenants, _nexts, _attempts, _afters, _uncounted, _reasons, _pendings, _pins, _blockers)
-            WITH ORDINALITY AS a (id, token, tenant, next, attempt, after, uncounted, reason, pending, pin, blocker, nr)
+        FROM unnest(_ids, _tokens, _tenants, _nexts, _attempts, _afters, _uncounted, _reasons, _pendings, _lefts, _pins,
+                _blockers) WITH ORDINALITY
+            AS a (id, token, tenant, next, attempt, after, uncounted, reason, pending, lefts, pin, blocker, nr)
         CROSS JOIN LATERAL (
             SELECT q.cancel, q.generation, q.attempts, q.losses
             FROM {queue} q
@@ -228,7 +229,7 @@ BEGIN
             excused = q.excused + m.uncounted,
             due = CASE WHEN m.next = 'later' THEN _now + m.after ELSE q.due END,
             reason = CASE WHEN m.next IN ('dead', 'held', 'later') THEN m.reason ELSE q.reason END,
-            pending = CASE WHEN m.next = 'later' THEN m.pending ELSE q.pending END,
+            pending = CASE WHEN m.next = 'later' THEN m.pending ELSE coalesce(m.lefts, q.pending) END,
             pinned = CASE WHEN m.next = 'later' THEN m.pin ELSE q.pinned END,
             paused_by = CASE WHEN m.state = 'paused' THEN m.blocker END
         FROM mine m
