@@ -208,12 +208,20 @@ type Key = (usize, String);
 pub struct RateLimiter {
     limits: Arc<[RateLimit]>,
     windows: Arc<Mutex<HashMap<Key, Vec<Window>>>>,
+    /// False where waiting is another's business.
+    waits: bool,
 }
 
 impl RateLimiter {
     /// All `limits` at once.
     pub fn new(limits: impl IntoIterator<Item = RateLimit>) -> Self {
-        Self { limits: limits.into_iter().collect(), windows: Arc::default() }
+        Self { limits: limits.into_iter().collect(), windows: Arc::default(), waits: true }
+    }
+
+    /// The same limits, counted together with these, for messages that wait elsewhere: it says at
+    /// once how long the wait would be.
+    pub(crate) fn for_queue(&self) -> Self {
+        Self { waits: false, ..self.clone() }
     }
 
     /// Takes a place in every window for each of `keys`, or says how long to wait.
@@ -278,9 +286,8 @@ impl<M: Message> Limited<M> {
         loop {
             let now = cx.clock().monotonic();
             let Some(wait) = self.limiter.take(&keys, now) else { return Ok(()) };
-            if cx.deadline().is_some_and(|deadline| now + wait > deadline) {
-                let text =
-                    format!("our own limit is spent; the next turn is in {wait:?}, after the deadline");
+            if !self.limiter.waits || cx.deadline().is_some_and(|deadline| now + wait > deadline) {
+                let text = format!("our own limit is spent; the next turn is in {wait:?}");
                 let error = Error::new(ErrorKind::RateLimited, text).with_provider(self.inner.name());
                 return Err(error.with_retry(Retry::After(wait)));
             }

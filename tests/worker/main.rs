@@ -1,0 +1,4 @@
+//! Workers over the store in memory, on a clock that moves by itself.
+
+mod flow;
+mod kit;
