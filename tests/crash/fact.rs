@@ -12,6 +12,8 @@ pub(crate) enum Fact {
     At(Point),
     /// A process ended in peace.
     Bye,
+    /// A process asks for messages. What it gets is said when it knows: one that dies before may have got any.
+    Claiming,
     /// A process has these messages now.
     Claimed(Vec<MessageId>),
     /// A stopped process goes on. Noted by the parent.

@@ -2,10 +2,14 @@
 
 use std::{ops::Range, time::Duration};
 
-use tidings::storage::{QueueState, QueueStats, Scope};
+use tidings::{
+    MessageId,
+    storage::{Filter, Page, QueueState, QueueStats, Scope},
+};
 
 use crate::{
     fact::{Job, Orders, Place, Point, Work},
+    log::Log,
     messages,
     process::Process,
     sink::Sink,
@@ -57,12 +61,21 @@ impl Fleet {
         all.await.is_some()
     }
 
-    /// Waits until nothing was said for two seconds: whoever was at it has done all that it was told to do.
+    /// The dead letters: which numbers, and their ids.
+    pub(crate) async fn dead(&self) -> Vec<(u32, MessageId)> {
+        let store = messages::open(&self.place).await;
+        let filter = Filter::new().state(QueueState::Dead);
+        let dead = store.list(&Scope::All, &filter, Page::first(10_000)).await.expect("the store answers");
+        let records = dead.iter().map(|tracked| &tracked.record);
+        records.map(|record| (messages::number_of(record).expect("one of ours"), record.id)).collect()
+    }
+
+    /// Waits until nothing happened for two seconds: whoever was at it has done all that it was told to do.
     pub(crate) async fn quiet(&self, limit: Duration) {
         let until = tokio::time::Instant::now() + limit;
         let mut before = usize::MAX;
         while tokio::time::Instant::now() < until {
-            let now = self.sink.see(|log| log.entries().len());
+            let now = self.sink.see(Log::steps);
             if std::mem::replace(&mut before, now) == now {
                 return;
             }

@@ -7,6 +7,7 @@ use tidings::storage::QueueStats;
 use crate::{
     fact::{Job, Point},
     fleet::Fleet,
+    log::Log,
     process::Process,
     stage::Stage,
 };
@@ -73,8 +74,8 @@ impl<'a> Flow<'a> {
         for _ in 0..processes {
             self.start(Vec::new());
         }
-        for turn in 0..if self.stage.faults { kills } else { 0 } {
-            self.strike(turn).await;
+        if self.stage.faults {
+            self.strike_all(kills).await;
         }
         // What is left has no more blows to fear.
         let left: Vec<u32> = std::mem::take(&mut self.parts).into_iter().flatten().collect();
@@ -110,27 +111,53 @@ impl<'a> Flow<'a> {
         self.slots.push(Slot { process, numbers, waits });
     }
 
-    /// Kills a process while it has messages, and starts another in its place.
-    async fn strike(&mut self, turn: u32) {
-        let waiting = self.slots.iter().position(|slot| slot.waits);
-        let any = self.stage.random(0..self.slots.len() as u32) as usize;
-        let Slot { process, numbers, waits } = self.slots.swap_remove(waiting.unwrap_or(any));
+    /// Strikes until so many blows have landed; one that finds nothing to destroy does not count.
+    async fn strike_all(&mut self, kills: u32) {
+        let mut landed = 0;
+        for turn in 0..kills * 2 {
+            if landed == kills {
+                break;
+            }
+            landed += u32::from(self.strike(turn).await);
+        }
+    }
+
+    /// Kills a process while it has messages, and starts another in its place; true if it had some.
+    async fn strike(&mut self, turn: u32) -> bool {
+        let victim = self.victim().await;
+        let Slot { process, numbers, waits } = self.slots.swap_remove(victim);
         match waits {
             true => self.at_point(process.who).await,
             false => self.moment(process.who, turn).await,
         }
-        process.kill().await;
+        let landed = process.kill().await;
         let left = match self.style {
             Style::Enqueue => self.fleet.sink.see(|log| not_enqueued(numbers, log)),
             Style::Transact => Vec::new(),
         };
         self.start(left);
+        landed
+    }
+
+    /// The next to be struck: one that waits for it, or one of those that have messages.
+    async fn victim(&self) -> usize {
+        if let Some(waiting) = self.slots.iter().position(|slot| slot.waits) {
+            return waiting;
+        }
+        let places = 0..self.slots.len();
+        let busy = |log: &Log| {
+            let held = |place: &usize| log.held_by(self.slots[*place].process.who) > 0;
+            let busy: Vec<usize> = places.clone().filter(held).collect();
+            (!busy.is_empty()).then_some(busy)
+        };
+        let busy = self.fleet.sink.wait(Duration::from_secs(5), busy).await;
+        let busy = busy.unwrap_or(places.collect());
+        busy[self.stage.random(0..busy.len() as u32) as usize]
     }
 
     /// Waits for the moment of the blow.
     async fn moment(&mut self, who: u32, turn: u32) {
         let sink = &self.fleet.sink;
-        let _ = sink.wait(Duration::from_secs(10), |log| (log.held_by(who) > 0).then_some(())).await;
         if turn.is_multiple_of(2) {
             return tokio::time::sleep(Duration::from_micros(self.stage.random(0..60_000).into())).await;
         }
@@ -150,6 +177,6 @@ impl<'a> Flow<'a> {
     }
 }
 
-fn not_enqueued(numbers: Vec<u32>, log: &crate::log::Log) -> Vec<u32> {
+fn not_enqueued(numbers: Vec<u32>, log: &Log) -> Vec<u32> {
     numbers.into_iter().filter(|number| !log.is_enqueued(*number)).collect()
 }

@@ -31,8 +31,14 @@ pub(crate) struct Verdict {
     pub(crate) beyond: Vec<u32>,
     /// Numbers whose copies differ in id, idempotency key or `Message-ID`.
     pub(crate) changed: Vec<u32>,
+    /// How many dead processes had each message.
+    pub(crate) losses: HashMap<MessageId, u32>,
+    /// How many dead processes had asked for messages, and we do not know which they got.
+    pub(crate) unseen: u32,
     /// For each message that a dead process had: how long until another had it.
     pub(crate) takeovers: Vec<Duration>,
+    /// Dead letters that three dead processes had.
+    pub(crate) dead: usize,
     /// Errors that reached a caller.
     pub(crate) errors: Vec<String>,
 }
@@ -52,6 +58,7 @@ struct Judge {
     /// How each number was handed over for the first time.
     hands: HashMap<u32, Hand>,
     holds: HashMap<u32, HashSet<MessageId>>,
+    claiming: HashSet<u32>,
     open: HashMap<u32, HashSet<MessageId>>,
     /// How many second copies of a message are explained by attempts that were open at a fault.
     excused: HashMap<MessageId, u32>,
@@ -64,6 +71,7 @@ impl Judge {
         let Entry { at, who, fact } = entry;
         match fact {
             Fact::Claimed(ids) => self.claimed(*at, *who, ids),
+            Fact::Claiming => self.claiming.extend([*who]),
             Fact::Fault(text) => self.verdict.errors.push(text.clone()),
             Fact::Handed(hand) if hand.took => self.handed(*who, hand),
             Fact::Killed => self.killed(*at, *who),
@@ -76,6 +84,7 @@ impl Judge {
     }
 
     fn claimed(&mut self, at: Duration, who: u32, ids: &[MessageId]) {
+        self.claiming.remove(&who);
         for id in ids {
             let died = self.orphans.remove(id);
             self.verdict.takeovers.extend(died.map(|died| at.saturating_sub(died)));
@@ -107,8 +116,10 @@ impl Judge {
     }
 
     fn killed(&mut self, at: Duration, who: u32) {
+        self.verdict.unseen += u32::from(self.claiming.remove(&who));
         let held = self.holds.remove(&who).unwrap_or_default();
         self.verdict.landed += usize::from(!held.is_empty());
+        held.iter().for_each(|id| *self.verdict.losses.entry(*id).or_default() += 1);
         self.orphans.extend(held.into_iter().map(|id| (id, at)));
         let open = self.open.remove(&who).unwrap_or_default();
         self.excuse(open);
@@ -165,9 +176,24 @@ impl Verdict {
         found
     }
 
-    /// The longest takeover.
-    pub(crate) fn takeover(&self) -> Option<Duration> {
-        self.takeovers.iter().max().copied()
+    /// The takeover that half of the messages did not have to wait longer for, and the longest.
+    pub(crate) fn takeover(&self) -> Option<(Duration, Duration)> {
+        let mut sorted = self.takeovers.clone();
+        sorted.sort_unstable();
+        Some((*sorted.get(sorted.len() / 2)?, *sorted.last()?))
+    }
+
+    /// Takes in the dead letters: one that three dead processes had is not lost, and no other may be.
+    pub(crate) fn admit_dead(&mut self, dead: &[(u32, MessageId)]) {
+        for (number, id) in dead {
+            let losses = self.losses.get(id).copied().unwrap_or_default();
+            if losses >= 1 && losses + self.unseen >= 3 {
+                self.lost.retain(|lost| lost != number);
+                self.dead += 1;
+            } else {
+                self.errors.push(format!("{number} is dead without three dead processes"));
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
 
 /// Runs all of them; each panics if the judge is wrong.
 pub(crate) fn run() {
-    let tests: [(&str, fn()); 9] = [
+    let tests: [(&str, fn()); 10] = [
         ("a_good_run_is_good", a_good_run_is_good),
         ("without_faults_it_complains", without_faults_it_complains),
         ("a_kill_of_an_idle_process_does_not_count", a_kill_of_an_idle_process_does_not_count),
@@ -21,6 +21,7 @@ pub(crate) fn run() {
         ("a_copy_of_what_was_settled_is_beyond", a_copy_of_what_was_settled_is_beyond),
         ("two_copies_for_one_open_attempt_are_beyond", two_copies_for_one_open_attempt_are_beyond),
         ("a_copy_with_another_key_is_changed", a_copy_with_another_key_is_changed),
+        ("a_dead_letter_needs_three_dead_processes", a_dead_letter_needs_three_dead_processes),
         ("an_error_that_reached_a_caller_is_told", an_error_that_reached_a_caller_is_told),
     ];
     for (name, test) in tests {
@@ -89,7 +90,7 @@ fn a_good_run_is_good() {
     let verdict = good_run().judged(2);
     assert_eq!(verdict.complaints(1), Vec::<String>::new());
     assert_eq!((verdict.landed, verdict.second, verdict.open), (1, 1, 1));
-    assert_eq!(verdict.takeover(), Some(Duration::from_secs(2)));
+    assert_eq!(verdict.takeover(), Some((Duration::from_secs(2), Duration::from_secs(2))));
 }
 
 fn without_faults_it_complains() {
@@ -133,6 +134,17 @@ fn a_copy_with_another_key_is_changed() {
         let verdict = struck().says(2, Fact::Handed(other)).judged(1);
         assert_eq!(verdict.changed, [0], "{verdict:?}");
     }
+}
+
+fn a_dead_letter_needs_three_dead_processes() {
+    let dead = [(1, id(1))];
+    let mut twice = good_run().claims(2, 1).dies(2).judged(2);
+    twice.admit_dead(&dead);
+    complains(&twice, 1, "1 is dead without three dead processes");
+    let mut thrice = Story::new().claims(1, 1).dies(1).claims(2, 1).dies(2).claims(3, 1).dies(3).judged(2);
+    assert_eq!(thrice.lost, [0, 1]);
+    thrice.admit_dead(&dead);
+    assert_eq!((thrice.lost, thrice.dead), (vec![0], 1));
 }
 
 fn an_error_that_reached_a_caller_is_told() {

@@ -30,8 +30,6 @@ pub(crate) struct Log {
     enqueued: HashSet<u32>,
     /// What each process has that lives.
     holds: HashMap<u32, HashSet<MessageId>>,
-    /// What each process has handed over and not settled.
-    open: HashMap<u32, HashSet<MessageId>>,
 }
 
 impl Log {
@@ -42,17 +40,13 @@ impl Log {
             Fact::Enqueued(numbers) => self.enqueued.extend(numbers),
             Fact::Handed(hand) if hand.took => {
                 self.taken.insert(hand.number);
-                self.open.entry(who).or_default().insert(hand.id);
             }
             Fact::Killed | Fact::Bye => {
                 self.holds.remove(&who);
-                self.open.remove(&who);
             }
             Fact::Refused(ids) | Fact::Settled(ids) => {
                 let ended: HashSet<&MessageId> = ids.iter().collect();
-                for kept in [self.holds.get_mut(&who), self.open.get_mut(&who)].into_iter().flatten() {
-                    kept.retain(|id| !ended.contains(id));
-                }
+                self.holds.entry(who).or_default().retain(|id| !ended.contains(id));
             }
             _ => {}
         }
@@ -79,6 +73,13 @@ impl Log {
         self.enqueued.contains(&number)
     }
 
+    /// How many things happened to messages.
+    pub(crate) fn steps(&self) -> usize {
+        let steps =
+            |entry: &&Entry| matches!(entry.fact, Fact::Enqueued(_) | Fact::Handed(_) | Fact::Settled(_));
+        self.entries.iter().filter(steps).count()
+    }
+
     /// `Some` if a process waits at a point, or did.
     pub(crate) fn is_at_point(&self, who: u32) -> Option<()> {
         let mut entries = self.entries.iter().rev().take(5_000).filter(|entry| entry.who == who);
@@ -94,10 +95,5 @@ impl Log {
     /// How many messages a process has.
     pub(crate) fn held_by(&self, who: u32) -> usize {
         self.holds.get(&who).map_or(0, HashSet::len)
-    }
-
-    /// How many messages a process has handed over and not settled.
-    pub(crate) fn open_at(&self, who: u32) -> usize {
-        self.open.get(&who).map_or(0, HashSet::len)
     }
 }

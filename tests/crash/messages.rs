@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidings::{
     Draft, Email, MessageId, Messenger,
     providers::preview::Preview,
-    storage::{MemoryStore, PostgresStore, Store},
+    storage::{MemoryStore, PostgresStore, Record, SqliteStore, Store},
 };
 
 use crate::fact::Place;
@@ -25,12 +25,17 @@ pub(crate) fn poisoned(number: u32, poison: &str) -> Draft {
     Draft::new(email.build().expect("a valid message")).key(format!("number-{number}"))
 }
 
+/// The number of a message, by its key.
+pub(crate) fn number_of(record: &Record) -> Option<u32> {
+    record.key.as_ref()?.strip_prefix("number-")?.parse().ok()
+}
+
 /// Opens the store; its tables are there.
 pub(crate) async fn open(place: &Place) -> Arc<dyn Store> {
     match place {
         Place::Memory => Arc::new(MemoryStore::default()),
         Place::Postgres(url) => Arc::new(PostgresStore::connect(url).await.expect("the server is up")),
-        Place::Sqlite(_) => unreachable!("soon"),
+        Place::Sqlite(path) => Arc::new(SqliteStore::open(path).await.expect("a file of our own")),
     }
 }
 

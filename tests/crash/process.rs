@@ -35,14 +35,16 @@ impl Process {
         Self { who: orders.who, child, sink: sink.clone() }
     }
 
-    /// `kill -9`. When this ends the process is dead, and all that it said is in the log.
-    pub(crate) async fn kill(mut self) {
+    /// `kill -9`. When this ends the process is dead, and all that it said is in the log. True if it had messages.
+    pub(crate) async fn kill(mut self) -> bool {
         let at = self.sink.elapsed();
         self.signal(Signal::KILL);
         let status = self.ended(Duration::from_secs(20)).await.expect("nothing survives kill -9");
         assert_eq!(status.signal(), Some(9), "process {} ended before the blow: {status}", self.who);
         self.sink.wait_gone(self.who).await;
+        let held = self.sink.see(|log| log.held_by(self.who));
         self.sink.note_at(at, self.who, Fact::Killed);
+        held > 0
     }
 
     /// Notes that it died by itself.

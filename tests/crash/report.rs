@@ -25,7 +25,8 @@ pub(crate) struct Row {
     pub(crate) lost: usize,
     pub(crate) second: usize,
     pub(crate) open: usize,
-    pub(crate) takeover: Option<Duration>,
+    /// That of half of the messages, and the longest.
+    pub(crate) takeover: Option<(Duration, Duration)>,
     pub(crate) note: String,
 }
 
@@ -90,7 +91,9 @@ pub(crate) fn table(rows: &[Row]) -> String {
 }
 
 fn cells(row: &Row) -> [String; 8] {
-    let takeover = row.takeover.map_or("-".into(), |time| format!("{:.1} s", time.as_secs_f64()));
+    let takeover = row
+        .takeover
+        .map_or("-".into(), |(half, most)| format!("{:.1}/{:.1} s", half.as_secs_f64(), most.as_secs_f64()));
     [
         row.fault.clone(),
         row.store.to_owned(),

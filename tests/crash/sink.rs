@@ -28,8 +28,6 @@ pub(crate) enum Mood {
     Good,
     /// It takes everything, but says so of even numbers only.
     Half,
-    /// It takes everything, and never says so.
-    Silent,
 }
 
 /// The vendor and its log.
@@ -103,11 +101,6 @@ impl Sink {
     /// From now on the vendor is in this mood when it hears this process.
     pub(crate) fn set_mood_for(&self, who: u32, mood: Mood) {
         self.state().moods.insert(who, mood);
-    }
-
-    /// From now on the vendor takes this long.
-    pub(crate) fn set_latency(&self, latency: Duration) {
-        self.state().latency = latency;
     }
 
     /// What `look` sees in the log.
@@ -222,7 +215,6 @@ impl Sink {
         let speaks = match mood {
             Mood::Down | Mood::Good => true,
             Mood::Half => number % 2 == 0,
-            Mood::Silent => false,
         };
         if speaks {
             let sink = self.clone();

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use tidings::storage::PostgresStore;
+use tidings::storage::{PostgresStore, SqliteStore};
 use tokio::{
     process::{Child, Command},
     sync::OnceCell,
@@ -112,7 +112,11 @@ impl Stage {
                 store.migrate().await.expect("an empty database");
                 Place::Postgres(url)
             }
-            Kind::Sqlite => Place::Sqlite(self.fresh("outbox.db")),
+            Kind::Sqlite => {
+                let path = self.fresh("outbox.db");
+                SqliteStore::open(&path).await.expect("a file of our own").close().await;
+                Place::Sqlite(path)
+            }
         }
     }
 

@@ -63,7 +63,11 @@ pub(crate) async fn vendor_down(stage: Stage, kind: Kind) -> Finding {
     let rate = probes as f64 / (outage - Duration::from_secs(1)).as_secs_f64();
     let note =
         format!("{waiting} waiting, {rate:.2} probes/s, {} attempts counted, peak {peak}", attempts.sum);
-    let row = Row { takeover: again, struck: refused, ..Row::of("vendor down", kind.word(), &verdict) };
+    let row = Row {
+        takeover: again.map(|time| (time, time)),
+        struck: refused,
+        ..Row::of("vendor down", kind.word(), &verdict)
+    };
     let mut finding = Finding::of(row.note(note), &verdict, 0);
     finding.demand_struck(refused > 0, || "the vendor refused nothing".into());
     finding.demand((0.3..=1.5).contains(&rate), || format!("{rate:.2} probes a second"));

@@ -38,9 +38,7 @@ pub(crate) async fn terminated(stage: Stage, kind: Kind) -> Finding {
     let asked = fleet.sink.elapsed();
     match stage.faults {
         true => first.terminate(),
-        false => {
-            drop(fleet.sink.wait(Duration::from_secs(10), |log| (log.open_at(who) == 0).then_some(())).await)
-        }
+        false => tokio::time::sleep(WORK.grace).await,
     }
     let ended = first.ended(WORK.grace + Duration::from_secs(10)).await;
     let exit = fleet.sink.elapsed();
@@ -51,7 +49,9 @@ pub(crate) async fn terminated(stage: Stage, kind: Kind) -> Finding {
     let took_over = fleet.sink.see(|log| last_hand_of_others(log, who));
     let takeover = took_over.map(|at| at.saturating_sub(exit));
     let note = format!("{IN_FLIGHT} in flight; exit {:.2} s after SIGTERM", (exit - asked).as_secs_f64());
-    let row = Row { takeover, ..Row::of("SIGTERM", kind.word(), &verdict) }.note(note);
+    let row =
+        Row { takeover: takeover.map(|time| (time, time)), ..Row::of("SIGTERM", kind.word(), &verdict) }
+            .note(note);
     let mut finding = Finding::of(row, &verdict, 1);
     finding.demand(in_flight, || format!("never were {IN_FLIGHT} in flight"));
     let peaceful = ended.is_some_and(|status| status.success());

@@ -8,6 +8,7 @@ use std::sync::{
 use sqlx::SqlitePool;
 use tidings::{
     Messenger,
+    sqlx_0_9::begin_immediate,
     storage::{Filter, Page},
 };
 
@@ -69,9 +70,9 @@ async fn turn(pool: &SqlitePool, messenger: &Messenger, mouth: &Mouth, number: u
 
 /// An order and its confirmation in a transaction of the application's own.
 async fn order(pool: &SqlitePool, messenger: &Messenger, number: u32, good: bool) -> Outcome {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin_immediate(pool).await?;
     sqlx::query(INSERT).bind(i64::from(number)).execute(&mut *tx).await?;
-    messenger.enqueue(messages::draft(number)).await?;
+    messenger.enqueue_in(&mut tx, messages::draft(number)).await?;
     match good {
         true => tx.commit().await?,
         false => tx.rollback().await?,

@@ -31,10 +31,12 @@ impl Messages for Watched {
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed> {
+        self.mouth.say(Fact::Claiming);
         let claimed = self.inner.claim(claim).await?;
-        if !claimed.leased.is_empty() {
-            let ids = claimed.leased.iter().map(|leased| leased.lease.id);
-            self.mouth.say(Fact::Claimed(ids.collect()));
+        let ids: Vec<MessageId> = claimed.leased.iter().map(|leased| leased.lease.id).collect();
+        let any = !ids.is_empty();
+        self.mouth.say(Fact::Claimed(ids));
+        if any {
             self.mouth.pass(Point::Claimed).await;
         }
         Ok(claimed)

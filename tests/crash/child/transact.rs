@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidings::Messenger;
+use tidings::{Messenger, sqlx_0_9::begin_immediate};
 
 use super::{line::Mouth, work};
 use crate::{
@@ -60,7 +60,8 @@ async fn order(
     number: u32,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     match pool {
-        _ => {}
+        Pool::Postgres(pool) => order!(pool.begin().await?, messenger, mouth, number),
+        Pool::Sqlite(pool) => order!(begin_immediate(pool).await?, messenger, mouth, number),
     }
     Ok(())
 }

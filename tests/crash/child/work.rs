@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{clock::OffClock, line::Mouth, store::Watched, vendor::SinkVendor};
 use crate::{
-    fact::{Fact, Orders},
+    fact::{Fact, Orders, Work},
     messages,
 };
 
@@ -50,67 +50,13 @@ async fn produce(messenger: Messenger, mouth: Arc<Mouth>, numbers: Vec<u32>, bat
     }
 }
 
-// INTERIM until the worker lands.
-pub(crate) async fn run(orders: &Orders, mouth: &Arc<Mouth>, _: &Messenger) {
-    let store = Arc::new(Watched { inner: messages::open(&orders.place).await, mouth: mouth.clone() });
+/// Works until a TERM arrives, and then for as long as its grace is.
+pub(crate) async fn run(orders: &Orders, mouth: &Arc<Mouth>, messenger: &Messenger) {
     let mut term = signal(SignalKind::terminate()).expect("signals");
-    tokio::select! { _ = term.recv() => {}, () = work_loop(orders, mouth, store) => {} }
-}
-
-async fn work_loop(orders: &Orders, mouth: &Arc<Mouth>, store: Arc<Watched>) {
-    use tidings::{
-        AnyMessage, CallContext, Outgoing, Provider as _,
-        storage::{Claim, Messages as _, Next, Settlement},
-    };
-    let slots = Arc::new(tokio::sync::Semaphore::new(orders.work.concurrency));
-    loop {
-        let free = slots.available_permits();
-        if free == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-            continue;
-        }
-        let mut claim = Claim::everything(format!("crash-{}", orders.who), free, orders.work.lease);
-        let Ok(mut claimed) = store.claim(&claim).await else {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            continue;
-        };
-        if claimed.suspects {
-            claim = claim.alone();
-            claimed.leased.extend(store.claim(&claim).await.expect("claim").leased);
-        }
-        if claimed.leased.is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-            continue;
-        }
-        for leased in claimed.leased {
-            let permit = slots.clone().acquire_owned().await.expect("open");
-            let (store, vendor) = (store.clone(), SinkVendor { mouth: mouth.clone() });
-            tokio::spawn(async move {
-                let AnyMessage::Email(email) = leased.payload.decode().expect("payload") else { return };
-                let cx = CallContext::new(Arc::new(tidings::SystemClock));
-                let item = Outgoing::new(
-                    &email,
-                    leased.lease.id,
-                    &leased.tenant,
-                    leased.key.as_deref().unwrap_or(""),
-                );
-                let sent = vendor.send(&cx, item).await;
-                let next = if sent.is_ok() {
-                    Next::Done
-                } else {
-                    Next::Later {
-                        after: std::time::Duration::from_millis(50),
-                        counted: true,
-                        reason: "down".into(),
-                        pending: None,
-                        pinned: None,
-                    }
-                };
-                while store.settle(vec![Settlement::new(&leased, next.clone(), 1, vec![])]).await.is_err() {
-                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                }
-                drop(permit);
-            });
-        }
-    }
+    let Work { concurrency, lease, grace, .. } = orders.work;
+    let worker = messenger.worker().name(format!("crash-{}", orders.who));
+    let worker = worker.concurrency(concurrency).lease(lease).build().expect("a valid worker").spawn();
+    term.recv().await;
+    let report = worker.shutdown(grace).await;
+    mouth.say(Fact::Noted(format!("{report:?}"), 0));
 }
