@@ -10,6 +10,8 @@ use tidings::MessageId;
 pub(crate) enum Fact {
     /// A process reached a point where it is to be struck, and waits there. Said with a call, answered by [`Told::Go`].
     At(Point),
+    /// A transaction of this number begins, and will be committed, rolled back or cut off.
+    Begun(u32),
     /// A process ended in peace.
     Bye,
     /// A process asks for messages. What it gets is said when it knows: one that dies before may have got any.

@@ -131,10 +131,12 @@ impl<'a> Flow<'a> {
             false => self.moment(process.who, turn).await,
         }
         let landed = process.kill().await;
-        let left = match self.style {
-            Style::Enqueue => self.fleet.sink.see(|log| not_enqueued(numbers, log)),
-            Style::Transact => Vec::new(),
+        let style = self.style;
+        let is_left = |log: &Log, number: &u32| match style {
+            Style::Enqueue => !log.is_enqueued(*number),
+            Style::Transact => !log.is_begun(*number),
         };
+        let left = self.fleet.sink.see(|log| numbers.into_iter().filter(|n| is_left(log, n)).collect());
         self.start(left);
         landed
     }
@@ -175,8 +177,4 @@ impl<'a> Flow<'a> {
     fn one_of(&self, points: &[Point]) -> Point {
         points[self.stage.random(0..points.len() as u32) as usize]
     }
-}
-
-fn not_enqueued(numbers: Vec<u32>, log: &Log) -> Vec<u32> {
-    numbers.into_iter().filter(|number| !log.is_enqueued(*number)).collect()
 }

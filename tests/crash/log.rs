@@ -28,6 +28,8 @@ pub(crate) struct Log {
     taken: HashSet<u32>,
     /// The numbers that are durable.
     enqueued: HashSet<u32>,
+    /// The numbers whose transactions began.
+    begun: HashSet<u32>,
     /// What each process has that lives.
     holds: HashMap<u32, HashSet<MessageId>>,
 }
@@ -36,6 +38,7 @@ impl Log {
     /// Writes down one thing.
     pub(crate) fn push(&mut self, at: Duration, who: u32, fact: Fact) {
         match &fact {
+            Fact::Begun(number) => self.begun.extend([*number]),
             Fact::Claimed(ids) => self.holds.entry(who).or_default().extend(ids),
             Fact::Enqueued(numbers) => self.enqueued.extend(numbers),
             Fact::Handed(hand) if hand.took => {
@@ -71,6 +74,11 @@ impl Log {
     /// True if the producer of this number was told that it is durable.
     pub(crate) fn is_enqueued(&self, number: u32) -> bool {
         self.enqueued.contains(&number)
+    }
+
+    /// True if the transaction of this number began.
+    pub(crate) fn is_begun(&self, number: u32) -> bool {
+        self.begun.contains(&number)
     }
 
     /// How many things happened to messages.

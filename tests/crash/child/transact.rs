@@ -23,6 +23,7 @@ pub(crate) async fn transact(orders: &Orders, mouth: &Arc<Mouth>, numbers: &[u32
         let (pool, messenger, mouth) = (pool.clone(), messenger.clone(), mouth.clone());
         tokio::spawn(async move {
             for number in mine {
+                mouth.say(Fact::Begun(number));
                 if let Err(error) = order(&pool, &messenger, &mouth, number).await {
                     mouth.say(Fact::Fault(format!("order {number}: {error}")));
                 }
