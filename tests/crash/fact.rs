@@ -59,8 +59,10 @@ pub(crate) struct Hand {
     pub(crate) message_id: String,
     /// The attempt, as its worker counts.
     pub(crate) attempt: u32,
-    /// What time its worker thinks it is, in microseconds since 1970.
+    /// What time its worker's clock shows, in microseconds since 1970.
     pub(crate) clock: i64,
+    /// What time the provider was told it is.
+    pub(crate) told: i64,
     /// True if the vendor took it; noted by the parent.
     pub(crate) took: bool,
 }

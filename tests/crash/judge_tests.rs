@@ -71,7 +71,16 @@ fn id(number: u32) -> MessageId {
 
 fn hand(number: u32) -> Hand {
     let key = format!("key-{number}");
-    Hand { number, id: id(number), key: key.clone(), message_id: key, attempt: 1, clock: 0, took: true }
+    Hand {
+        number,
+        id: id(number),
+        key: key.clone(),
+        message_id: key,
+        attempt: 1,
+        clock: 0,
+        told: 0,
+        took: true,
+    }
 }
 
 /// Process 1 is killed with message 0 handed over and message 1 claimed; process 2 sends both.

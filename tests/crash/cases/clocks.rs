@@ -15,14 +15,14 @@ use crate::{
     stage::{Kind, Stage},
 };
 
-/// A hand-over takes longer than a lease, so that leases are renewed on the way.
+/// A hand-over takes so long that leases are renewed on the way.
 const WORK: Work = Work {
     concurrency: 8,
-    lease: Duration::from_secs(1),
+    lease: Duration::from_secs(3),
     attempt: Duration::from_secs(10),
     grace: Duration::from_secs(5),
 };
-const LATENCY: Duration = Duration::from_millis(1_500);
+const LATENCY: Duration = Duration::from_millis(1_200);
 
 const TEN_MINUTES: i64 = 600;
 
@@ -60,6 +60,8 @@ pub(crate) async fn wrong(stage: Stage, kind: Kind) -> Finding {
     finding.demand(verdict.second == 0, || format!("{} second copies", verdict.second));
     let early = fleet.sink.see(|log| early(log, due_at));
     finding.demand(early == 0, || format!("{early} messages were sent before they were due"));
+    let misled = fleet.sink.see(misled);
+    finding.demand(misled == 0, || format!("{misled} times a provider was told a wrong time"));
     let left: u64 = stats.depths.iter().map(|depth| depth.count).sum();
     finding.demand(left == 0, || format!("left: {:?}", stats.depths));
     finding
@@ -81,8 +83,19 @@ fn hands(log: &Log) -> impl Iterator<Item = (Duration, u32, &Hand)> {
 /// How many processes handed over by a clock more than nine minutes from ours.
 fn wrong_clocks(log: &Log) -> usize {
     let now = SystemClock.now().as_micros();
-    let wrong = hands(log).filter(|(_, _, hand)| (hand.clock - now).abs() > 540_000_000);
+    let wrong = hands(log).filter(|(_, _, hand)| is_off(hand.clock, now));
     wrong.map(|(_, who, _)| who).collect::<std::collections::HashSet<u32>>().len()
+}
+
+/// More than nine minutes from now.
+fn is_off(clock: i64, now: i64) -> bool {
+    (clock - now).abs() > 540_000_000
+}
+
+/// How many providers were told a wrong time.
+fn misled(log: &Log) -> usize {
+    let now = SystemClock.now().as_micros();
+    hands(log).filter(|(_, _, hand)| is_off(hand.told, now)).count()
 }
 
 /// How many were handed over before they were due.

@@ -1,11 +1,11 @@
-//! A clock that is wrong.
+//! A clock that may be wrong.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tidings::{Clock, Monotonic, SystemClock, Timestamp};
 
-/// The machine's clock, wrong by so many seconds.
+/// The machine's clock, wrong by so many seconds; right if they are none.
 #[derive(Debug)]
 pub(crate) struct OffClock(pub(crate) i64);
 

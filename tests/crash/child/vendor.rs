@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidings::{
-    CallContext, Capabilities, Email, Error, ErrorKind, Features, Outgoing, Provider, Receipt, Result, Vendor,
+    CallContext, Capabilities, Clock, Email, Error, ErrorKind, Features, Outgoing, Provider, Receipt, Result,
+    Vendor,
 };
 
 use super::line::Mouth;
@@ -14,6 +15,8 @@ use crate::fact::{Hand, Point};
 #[derive(Debug)]
 pub(crate) struct SinkVendor {
     pub(crate) mouth: Arc<Mouth>,
+    /// The clock of its machine.
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Vendor for SinkVendor {
@@ -35,8 +38,8 @@ impl Provider<Email> for SinkVendor {
             number.parse().map_err(|_| Error::invalid("subject", "expected the message's number"))?;
         let (id, key, message_id) = (item.id(), item.key().to_owned(), item.message_id());
         self.mouth.pass_blocked(Point::Handing);
-        let (attempt, clock) = (item.attempt(), cx.clock().now().as_micros());
-        let hand = Hand { number, id, key, message_id, attempt, clock, took: false };
+        let (clock, told) = (self.clock.now().as_micros(), cx.clock().now().as_micros());
+        let hand = Hand { number, id, key, message_id, attempt: item.attempt(), clock, told, took: false };
         act_on(poison).await;
         if !self.mouth.hand(hand).await {
             return Err(Error::new(ErrorKind::Unavailable, "the vendor is down"));

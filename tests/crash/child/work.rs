@@ -26,12 +26,9 @@ pub(crate) async fn work(orders: &Orders, mouth: &Arc<Mouth>) {
 /// A messenger that is watched, and whose vendor is the parent.
 pub(crate) async fn messenger(orders: &Orders, mouth: &Arc<Mouth>) -> Messenger {
     let store = Watched { inner: messages::open(&orders.place).await, mouth: mouth.clone() };
-    let builder = Messenger::builder().email(SinkVendor { mouth: mouth.clone() }).store(store);
+    let vendor = SinkVendor { mouth: mouth.clone(), clock: Arc::new(OffClock(orders.clock_off)) };
+    let builder = Messenger::builder().email(vendor).store(store).clock(OffClock(orders.clock_off));
     let builder = builder.without_default_rate_limits().attempt_timeout(orders.work.attempt);
-    let builder = match orders.clock_off {
-        0 => builder,
-        off => builder.clock(OffClock(off)),
-    };
     builder.build().expect("a valid messenger")
 }
 
