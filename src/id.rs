@@ -5,7 +5,10 @@ use std::{
     fmt,
     hash::{Hash, Hasher},
     str::FromStr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -55,6 +58,21 @@ impl MessageId {
     /// The UUID.
     pub const fn as_uuid(&self) -> Uuid {
         self.0
+    }
+}
+
+/// Makes ids that sort in the order in which they were asked for, also within a microsecond
+/// and when the clock is set back (RFC 9562 section 6.2).
+#[derive(Debug, Default)]
+pub(crate) struct MessageIds(AtomicI64);
+
+impl MessageIds {
+    /// The next id, of `now` or a little later.
+    pub(crate) fn next(&self, now: Timestamp) -> MessageId {
+        let now = now.as_micros();
+        let after = |last: i64| Some(now.max(last.saturating_add(1)));
+        let last = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, after).unwrap_or(now);
+        MessageId::new(Timestamp::from_micros(now.max(last.saturating_add(1))))
     }
 }
 
@@ -302,6 +320,13 @@ mod tests {
         assert_eq!(later.as_uuid().get_version_num(), 7);
         assert_eq!(later.made_at(), Timestamp::from_secs(5), "to the millisecond");
         assert_eq!(MessageId::from_uuid(Uuid::nil()).made_at(), Timestamp::default());
+    }
+
+    #[test]
+    fn ids_of_one_maker_sort_in_the_order_they_were_asked_for() {
+        let ids = MessageIds::default();
+        let asked: Vec<_> = [5, 5, 5, 4, 9, 5].map(|at| ids.next(Timestamp::from_micros(at))).into();
+        assert!(asked.is_sorted(), "{asked:?}");
     }
 
     #[test]

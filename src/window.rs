@@ -72,6 +72,20 @@ impl Window {
         self.taken == 0
     }
 
+    /// What it holds, the oldest first: the first and the last time of each entry, and its count. For stores.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Monotonic, Monotonic, u32)> + '_ {
+        self.entries.iter().map(|entry| (entry.first, entry.last, entry.count))
+    }
+
+    /// The same holding what another held.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn with_entries(mut self, entries: impl Iterator<Item = (Monotonic, Monotonic, u32)>) -> Self {
+        self.entries = entries.map(|(first, last, count)| Entry { first, last, count }).collect();
+        self.taken = self.entries.iter().fold(0, |taken, entry| taken.saturating_add(entry.count));
+        self
+    }
+
     fn forget(&mut self, now: Monotonic) {
         while let Some(entry) = self.entries.front().filter(|entry| now.since(entry.last) >= self.period) {
             self.taken = self.taken.saturating_sub(entry.count);

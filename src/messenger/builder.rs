@@ -11,7 +11,7 @@ use crate::{
     context::CallContext,
     error::{Error, Result},
     http::HttpTransport,
-    id::TenantId,
+    id::{MessageIds, TenantId},
     message::{Chat, Email, Message, Push, Sms, WhatsApp},
     middleware::{
         AnyLayer, AttemptTimeout, Breaker, BreakerPolicy, RateLimit, RateLimiter, RetryLayer, RetryPolicy,
@@ -318,6 +318,7 @@ impl MessengerBuilder {
             blobs_apart: self.kept.blobs_apart,
             suppressions: self.kept.suppressions.unwrap_or(memory),
             cx,
+            ids: MessageIds::default(),
             total: self.total,
             preview: self.preview,
         };

@@ -44,7 +44,7 @@ pub(super) fn admit<M: Routed>(
     message.fill(tenant, &inner.defaults);
     message.validate()?;
     message.complete()?;
-    let id = MessageId::new(at);
+    let id = inner.ids.next(at);
     let key = options.key.clone().unwrap_or_else(|| id.to_shared());
     Ok(Admitted { id, at, message, key })
 }

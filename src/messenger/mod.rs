@@ -8,7 +8,7 @@ use crate::{
     context::CallContext,
     error::{Error, Result},
     event::{Event, Status},
-    id::{DeliveryId, MessageId, TenantId},
+    id::{DeliveryId, MessageId, MessageIds, TenantId},
     message::{AnyMessage, on_any},
     providers::preview::Preview,
     storage::{BlobStore, Messages, SuppressionStore, Tracked},
@@ -87,6 +87,7 @@ struct Inner {
     blobs_apart: bool,
     suppressions: Arc<dyn SuppressionStore>,
     cx: CallContext,
+    ids: MessageIds,
     total: Duration,
     preview: Option<Preview>,
 }

@@ -21,24 +21,33 @@ use crate::{
 mod forward;
 mod memory;
 mod outbox;
+mod places;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod query;
 mod record;
 mod recovery;
 mod shared;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
 
 pub use memory::MemoryStore;
 pub use outbox::{
     Cancelled, Claim, Claimed, Enqueued, Entry, Lane, Lease, Leased, Next, Pause, Place, QueueState, Scope,
     Settlement, Terms,
 };
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use query::{Act, ActRecord, Depth, Filter, Page, QueueStats, Retention};
 pub use record::{RecipientText, Record, Tracked};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use sql::{Dialect, DialectKind, Param, Statement};
+pub use sql::{Dialect, DialectKind, Migration, Param, Statement, TimeSource};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use sql::{enqueueing, known};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// The store of messages, of the queue they wait in, and of what happened to them.
 ///

@@ -44,7 +44,7 @@ pub async fn all_who_wait_are_woken<H: Harness>(harness: &H) {
         poll_fn(|cx| Poll::Ready([first.as_mut().poll(cx).is_ready(), second.as_mut().poll(cx).is_ready()]))
             .await;
     trial.good(trial.store.wake().await);
-    let first = early[0] || tokio::time::timeout(PATIENCE, first).await.is_ok();
-    let second = early[1] || tokio::time::timeout(PATIENCE, second).await.is_ok();
-    trial.equal("which of two were woken", [first, second], [true, true]);
+    let ends = async |early: bool, woken| early || tokio::time::timeout(PATIENCE, woken).await.is_ok();
+    let woken = tokio::join!(ends(early[0], first), ends(early[1], second));
+    trial.equal("which of two were woken", woken, (true, true));
 }
