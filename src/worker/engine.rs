@@ -166,13 +166,16 @@ impl Engine {
                 if let Some(channel) = order.probe() {
                     crew.floor().probed(channel, view.now);
                 }
-                crew.floor().tell_below(None);
+                crew.floor().listen(&[], None);
                 self.claiming = Some(Box::pin(async move {
                     let catch = claim(crew, order.clone()).await;
                     (order, catch)
                 }));
             }
-            Step::Idle(_) | Step::Wait(_) => self.crew.floor().tell_below(Some(self.mind.low_water())),
+            Step::Idle(_) | Step::Wait(_) => {
+                let (hungry, mark) = self.mind.listens();
+                self.crew.floor().listen(&hungry, mark);
+            }
         }
         step
     }
