@@ -51,16 +51,16 @@ const fn moment(micros: u64) -> Monotonic {
 }
 
 impl Batch {
-    /// The messages that a claim found; `base` is when we asked, so that we never hold a
-    /// lease for longer than the store does.
-    pub(super) fn new(leased: &[Leased], base: Monotonic, lease: Duration) -> Self {
+    /// The messages that a claim found. Their leases hold from when we `asked`, so that we never
+    /// hold one for longer than the store does.
+    pub(super) fn new(leased: &[Leased], asked: Monotonic, lease: Duration) -> Self {
         let slot = |leased: &Leased| Slot {
             lease: leased.lease,
             channel: leased.payload.channel().unwrap_or(Channel::Email),
             stage: AtomicU8::new(stage::WAITING),
             deadline: AtomicU64::new(u64::MAX),
         };
-        Self { lease, until: AtomicU64::new(micros(base + lease)), slots: leased.iter().map(slot).collect() }
+        Self { lease, until: AtomicU64::new(micros(asked + lease)), slots: leased.iter().map(slot).collect() }
     }
 
     /// Begins the attempt of the message at `place`, unless its lease is over or nearly so; answers
@@ -150,10 +150,10 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use uuid::Uuid;
 
     use super::*;
+    use crate::{AnyMessage, MessageId, Sms, TenantId, message::Payload, storage::Terms};
 
     const LEASE: Duration = Duration::from_secs(60);
 
