@@ -8,7 +8,9 @@ use std::{
 use tidings::{
     Channel, MessageId, Sms, TenantId, Timestamp,
     message::{AnyMessage, Payload},
-    storage::{Claim, Enqueued, Entry, Leased, Messages, Next, RecipientText, Record, Settlement, SqliteStore},
+    storage::{
+        Claim, Enqueued, Entry, Leased, Messages, Next, RecipientText, Record, Settlement, SqliteStore,
+    },
 };
 
 /// A folder that is deleted at the end.
