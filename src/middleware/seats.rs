@@ -160,7 +160,9 @@ mod tests {
         assert!((0..5).all(|_| room.take(at(0)).is_ok()));
         let waits: Vec<_> = (0..3).filter_map(|_| room.take(at(1_000)).err()).collect();
         assert_eq!(waits, [100, 200, 300].map(Duration::from_millis));
-        (0..10_000).for_each(|_| drop(room.take(at(1_000))));
+        for _ in 0..10_000 {
+            let _ = room.take(at(1_000));
+        }
         assert_eq!(room.take(at(1_000)), Err(LATEST));
         room.leave(spell);
         assert_eq!(room.take(at(1_000)), Ok(()));
