@@ -263,7 +263,7 @@ mod tests {
         assert!(!floor.end(Channel::Email, Signal::Clean, NOW) || floor.hire() > 0);
         floor.listen(&[], Some(2));
         for _ in 0..5 {
-            floor.next();
+            let _ = floor.next();
         }
         floor.take(|_| true);
         floor.hire();
@@ -278,7 +278,7 @@ mod tests {
         floor.add(Channel::Sms, 100);
         assert_eq!(std::iter::from_fn(|| floor.next()).count(), 21);
         for _ in 0..20 {
-            floor.end(Channel::Email, DOWN, NOW);
+            let _ = floor.end(Channel::Email, DOWN, NOW);
         }
         assert_eq!(floor.put_back(false).len(), 20);
         assert_eq!(floor.rooms(false).len(), 1, "only the other channel");
@@ -291,7 +291,7 @@ mod tests {
         (0..20).for_each(|n| floor.add(Channel::Email, n));
         while floor.next().is_some() {}
         for _ in 0..20 {
-            floor.end(Channel::Email, DOWN, NOW);
+            let _ = floor.end(Channel::Email, DOWN, NOW);
         }
         let next = NOW + Duration::from_secs(1);
         assert_eq!(floor.probes().collect::<Vec<_>>(), [(Channel::Email, next)]);
@@ -319,7 +319,7 @@ mod tests {
         (8..12).for_each(|n| floor.add(Channel::Email, n));
         assert_eq!(floor.rooms(false)[0], (Channel::Email, 0), "not before half of them are gone");
         for _ in 0..4 {
-            floor.next();
+            let _ = floor.next();
         }
         assert_eq!(floor.rooms(true), [(Channel::Email, 0), (Channel::Sms, 0)], "beyond no free place");
     }
