@@ -46,13 +46,27 @@ free_port() {
   die "no free port found"
 }
 
+# signal NAME PID: also to processes of others, if we may.
+signal() { kill -s "$1" "$2" 2>/dev/null || as_root kill -s "$1" "$2" 2>/dev/null; }
+
 # wait_for SECONDS PID COMMAND...: until COMMAND succeeds; fails when time is up or process PID is gone.
 wait_for() {
   local ticks=$(($1 * 5)) pid=$2; shift 2
   for _ in $(seq "$ticks"); do
     "$@" && return 0
-    kill -0 "$pid" 2>/dev/null || as_root kill -0 "$pid" 2>/dev/null || return 1
+    signal 0 "$pid" || return 1
     sleep 0.2
   done
   return 1
+}
+
+# end_server PID: stops what tests/servers/* started and waits for it by its own id: our child may be a shell or a sudo around
+# it, gone already, and servers are stopped with files that are in the directory we are about to remove.
+end_server() {
+  signal TERM "$1" || return 0
+  for _ in $(seq 150); do
+    signal 0 "$1" || return 0
+    sleep 0.2
+  done
+  echo "the server (process $1) does not stop" >&2
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Sourced by tests/run: starts tests/servers/postfix_up.sh, exports its TIDINGS_TEST_SMTP_*, stops it at exit.
+# Sourced by tests/run: starts tests/servers/postfix_up.sh, exports its TIDINGS_TEST_SMTP_*. Whoever calls start_smtp calls
+# stop_smtp at exit.
 LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$LIB/common.sh"
 SMTP_DIR='' SMTP_PID=''
@@ -8,7 +9,6 @@ SMTP_DIR='' SMTP_PID=''
 start_smtp() {
   ensure_packages postfix libsasl2-modules libsasl2-modules-db sasl2-bin openssl ca-certificates
   can_be_root || die "not root: Postfix cannot start (run as root, allow sudo, or set TIDINGS_TEST_SMTP_* yourself)"
-  trap stop_smtp EXIT; trap 'exit 130' INT; trap 'exit 143' TERM
   SMTP_DIR=$(mktemp -d /tmp/tidings-smtp.XXXXXX)   # not in $TMPDIR, which may be closed to Postfix's users
   as_root "$LIB/../servers/postfix_up.sh" "$SMTP_DIR" "$1" $$ >"$SMTP_DIR/log" 2>&1 & SMTP_PID=$!
   wait_for 60 "$SMTP_PID" test -s "$SMTP_DIR/env" || { cat "$SMTP_DIR/log" >&2; die "the SMTP server did not start"; }
@@ -21,15 +21,4 @@ stop_smtp() {
   [ -n "$SMTP_DIR" ] || return 0
   [ ! -s "$SMTP_DIR/pid" ] || end_server "$(cat "$SMTP_DIR/pid")"
   as_root rm -rf "$SMTP_DIR"
-}
-
-# Waits for the server by its own id: our child may be a shell or a sudo around it, gone already, and Postfix is stopped
-# with files that are in the directory we are about to remove.
-end_server() {
-  as_root kill "$1" 2>/dev/null || return 0
-  for _ in $(seq 150); do
-    as_root kill -0 "$1" 2>/dev/null || return 0
-    sleep 0.2
-  done
-  echo "the SMTP server (process $1) does not stop" >&2
 }
