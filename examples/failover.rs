@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tidings::storage::{Filter, Page};
 use tidings::{
     CallContext, Capabilities, Error, ErrorKind, Features, MessageId, Messenger, Outgoing, Provider, Receipt,
     Result, Sms, Status, Vendor, middleware::RetryPolicy, providers::preview::Preview, route::Spread,
@@ -35,7 +36,7 @@ async fn main() -> Result<()> {
         Ok(sent) => println!("Receipt: {sent}"),
         Err(error) => println!("Error: {error}\nCould it have been sent? {:?}", error.certainty()),
     }
-    for tracked in messenger.list(None, 10).await? {
+    for tracked in messenger.list(&Filter::new(), Page::first(10)).await? {
         if tracked.deliveries.contains(&Status::Unknown) {
             print_timeline(&messenger, tracked.record.id).await?;
         }

@@ -7,6 +7,7 @@
 //! With `--features full` a channel goes out for real as soon as the environment names its
 //! vendor and whom to write to; the examples `email`, `sms`, `whatsapp`, `push` and `chat` say how.
 
+use tidings::storage::{Filter, Page};
 use tidings::{
     AnyMessage, Chat, Defaults, Email, Messenger, MessengerBuilder, Push, Result, Sms, WhatsApp,
     message::{Button, WhatsAppTemplate},
@@ -26,7 +27,7 @@ async fn main() -> Result<()> {
     }
 
     println!("And afterwards the messenger knows where each message stands:");
-    for tracked in messenger.list(None, 5).await? {
+    for tracked in messenger.list(&Filter::new(), Page::first(5)).await? {
         println!("  {} {:<9} {}", tracked.record.id, tracked.record.channel, tracked.deliveries[0]);
     }
     println!("\nTo send for real, see the examples email, sms, whatsapp, push and chat: each says");

@@ -106,6 +106,8 @@ kinds! {
     NotConfigured = "not_configured", Configuration, NotSent, Never;
     /// The named thing does not exist.
     NotFound = "not_found", Message, NotSent, Never;
+    /// The provider instance is paused until someone resumes it.
+    Paused = "paused", Configuration, NotSent, Backoff;
     /// The message is larger than the vendor takes.
     PayloadTooLarge = "payload_too_large", Message, NotSent, Never;
     /// The credentials are good but may not do this.

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    error::{Certainty, Error},
+    error::{Certainty, Error, ErrorKind},
     id::{DeliveryId, MessageId},
     time::Timestamp,
 };
@@ -94,9 +94,10 @@ event_kinds! {
 impl EventKind {
     /// What a failure is noted as: only a vendor that certainly took nothing has refused.
     pub(crate) fn of_failure(error: &Error) -> Self {
-        match error.certainty() {
-            Certainty::NotSent => Self::Refused,
-            Certainty::Unknown => Self::Unknown,
+        match (error.certainty(), error.kind()) {
+            (Certainty::NotSent, ErrorKind::Suppressed) => Self::Suppressed,
+            (Certainty::NotSent, _) => Self::Refused,
+            (Certainty::Unknown, _) => Self::Unknown,
         }
     }
 }

@@ -5,7 +5,11 @@ use std::{
     fmt,
     hash::{Hash, Hasher},
     str::FromStr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -44,9 +48,31 @@ impl MessageId {
         Arc::from(&*self.0.hyphenated().encode_lower(&mut buffer))
     }
 
+    /// When it was made, by the clock of whom it was made by; the beginning of time if it is no UUIDv7.
+    pub fn made_at(&self) -> Timestamp {
+        let Some(at) = self.0.get_timestamp() else { return Timestamp::default() };
+        let (secs, nanos) = at.to_unix();
+        Timestamp::from_secs(i64::try_from(secs).unwrap_or(i64::MAX)) + Duration::from_nanos(nanos.into())
+    }
+
     /// The UUID.
     pub const fn as_uuid(&self) -> Uuid {
         self.0
+    }
+}
+
+/// Makes ids that sort in the order in which they were asked for, also within a microsecond
+/// and when the clock is set back (RFC 9562 section 6.2).
+#[derive(Debug, Default)]
+pub(crate) struct MessageIds(AtomicI64);
+
+impl MessageIds {
+    /// The next id, of `now` or a little later.
+    pub(crate) fn next(&self, now: Timestamp) -> MessageId {
+        let now = now.as_micros();
+        let after = |last: i64| Some(now.max(last.saturating_add(1)));
+        let last = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, after).unwrap_or(now);
+        MessageId::new(Timestamp::from_micros(now.max(last.saturating_add(1))))
     }
 }
 
@@ -292,6 +318,15 @@ mod tests {
         let later = MessageId::new(Timestamp::from_micros(5_000_001));
         assert!(ids.iter().all(|id| *id < later));
         assert_eq!(later.as_uuid().get_version_num(), 7);
+        assert_eq!(later.made_at(), Timestamp::from_secs(5), "to the millisecond");
+        assert_eq!(MessageId::from_uuid(Uuid::nil()).made_at(), Timestamp::default());
+    }
+
+    #[test]
+    fn ids_of_one_maker_sort_in_the_order_they_were_asked_for() {
+        let ids = MessageIds::default();
+        let asked: Vec<_> = [5, 5, 5, 4, 9, 5].map(|at| ids.next(Timestamp::from_micros(at))).into();
+        assert!(asked.is_sorted(), "{asked:?}");
     }
 
     #[test]

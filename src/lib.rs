@@ -70,6 +70,8 @@ pub mod provider;
 pub mod providers;
 pub mod route;
 mod secret;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod sqlx_0_9;
 pub mod storage;
 #[cfg(feature = "templates")]
 pub mod template;
@@ -77,6 +79,8 @@ pub mod template;
 pub mod testing;
 mod time;
 pub mod webhook;
+mod window;
+pub mod worker;
 
 pub use address::{
     ChatId, DeviceToken, EmailAddress, Mailbox, PhoneNumber, SenderName, ShortCode, SmsSender, Topic, WebUrl,
@@ -88,7 +92,7 @@ pub use id::{DeliveryId, Fingerprint, MessageId, TenantId};
 pub use message::{
     AnyMessage, Attachment, Channel, Chat, Email, Features, Location, Media, Message, Push, Sms, WhatsApp,
 };
-pub use messenger::{Defaults, Messenger, MessengerBuilder, Sent};
+pub use messenger::{Defaults, Draft, Messenger, MessengerBuilder, Sent};
 pub use provider::{
     Capabilities, ChatProvider, EmailProvider, Health, OnUnknown, Outcome, Outgoing, Provider,
     ProviderSource, PushProvider, Receipt, Route, SmsProvider, Vendor, WhatsAppProvider,

@@ -216,6 +216,8 @@ pub struct Outgoing<'a, M> {
     on_unknown: OnUnknown,
     recipients: Option<&'a [u32]>,
     trail: Option<&'a Trail>,
+    pinned: Option<&'a str>,
+    ahead: bool,
 }
 
 impl<M> Clone for Outgoing<'_, M> {
@@ -240,6 +242,8 @@ impl<'a, M: Message> Outgoing<'a, M> {
             on_unknown: OnUnknown::default(),
             recipients: None,
             trail: None,
+            pinned: None,
+            ahead: false,
         }
     }
 
@@ -278,6 +282,16 @@ impl<'a, M: Message> Outgoing<'a, M> {
         self.on_unknown
     }
 
+    /// The only provider instance that may be asked: after an unknown outcome no other may be.
+    pub fn pinned(&self) -> Option<&'a str> {
+        self.pinned
+    }
+
+    /// True if it goes before others that wait for the same limit: it is urgent, or has had its wait.
+    pub fn is_ahead(&self) -> bool {
+        self.ahead
+    }
+
     /// The delivery of the recipient at `position` in this (perhaps partial) message.
     pub fn delivery(&self, position: usize) -> DeliveryId {
         let known = self.recipients.and_then(|indices| indices.get(position).copied());
@@ -296,6 +310,20 @@ impl<'a, M: Message> Outgoing<'a, M> {
     #[must_use]
     pub fn with_generation(mut self, generation: u32) -> Self {
         self.generation = generation;
+        self
+    }
+
+    /// The same for this provider instance only.
+    #[must_use]
+    pub fn with_pinned(mut self, provider: Option<&'a str>) -> Self {
+        self.pinned = provider;
+        self
+    }
+
+    /// The same going before others that wait for the same limit, or not.
+    #[must_use]
+    pub fn with_ahead(mut self, ahead: bool) -> Self {
+        self.ahead = ahead;
         self
     }
 
@@ -372,6 +400,19 @@ impl Trail {
     /// A trail with room for as many events.
     pub(crate) fn with_capacity(events: usize) -> Self {
         Self { attempts: AtomicU32::new(0), events: Mutex::new(Vec::with_capacity(events)) }
+    }
+
+    /// The same after this many attempts that were made before.
+    #[must_use]
+    pub(crate) fn after(self, attempts: u32) -> Self {
+        self.attempts.store(attempts, Ordering::Relaxed);
+        self
+    }
+
+    /// As certain as the attempts tell: after an attempt that may have been taken nothing is sure.
+    pub(crate) fn certainty(&self) -> Certainty {
+        let unsure = self.any(|event| matches!(event.kind, EventKind::Unknown | EventKind::Accepted));
+        if unsure { Certainty::Unknown } else { Certainty::NotSent }
     }
 
     /// Adds an event.

@@ -7,7 +7,7 @@ use std::{
 
 /// The rooms from the ground up. A room may import rooms of its own level and below.
 const LEVELS: &[&[&str]] = &[
-    &["error", "time", "id"],
+    &["error", "time", "id", "window"],
     // The seams to the outside and what travels through them.
     &["http", "context", "secret"],
     &["address"],

@@ -17,7 +17,7 @@ use tidings::{
     message::VendorOption,
     middleware::{BreakerPolicy, Rate, RateKey, RateLimit, RetryPolicy},
     route::{ByKey, Spread},
-    storage::{MemoryStore, Messages, Record, Tracked},
+    storage::{Filter, MemoryStore, Messages, Page, Record, Tracked},
     testing::{ManualClock, Recorder, Script, Scripted, Step, any, to},
 };
 
@@ -46,7 +46,7 @@ fn kinds(events: &[Event]) -> Vec<(u32, EventKind)> {
 }
 
 async fn newest(messenger: &Messenger) -> Tracked {
-    messenger.list(None, 1).await.expect("memory").pop().expect("a record")
+    messenger.list(&Filter::new(), Page::first(1)).await.expect("memory").pop().expect("a record")
 }
 
 #[tokio::test]
@@ -416,7 +416,7 @@ async fn batches_keep_length_and_order_and_report_each() {
     let accepted: usize = vendor.calls().iter().filter(|call| call.was_accepted()).count();
     assert_eq!(good, accepted);
     assert!((100..190).contains(&good), "some fail, some do not: {good}");
-    let statuses = messenger.list(None, 300).await.expect("memory");
+    let statuses = messenger.list(&Filter::new(), Page::first(300)).await.expect("memory");
     assert_eq!(statuses.iter().filter(|tracked| tracked.deliveries == [Status::Accepted]).count(), good);
 }
 
@@ -486,29 +486,9 @@ impl Messages for Shared {
         self.0.memory.append_events(tenant, events).await
     }
 
-    async fn tracked(&self, tenant: &TenantId, id: MessageId) -> Result<Option<Tracked>> {
-        self.0.memory.tracked(tenant, id).await
-    }
-
-    async fn timeline(&self, tenant: &TenantId, id: MessageId) -> Result<Vec<Event>> {
-        self.0.memory.timeline(tenant, id).await
-    }
-
-    async fn list(&self, tenant: &TenantId, before: Option<MessageId>, limit: usize) -> Result<Vec<Tracked>> {
-        self.0.memory.list(tenant, before, limit).await
-    }
-
-    async fn by_vendor_id(
-        &self,
-        provider: &str,
-        id: &str,
-        recipient: Option<&str>,
-    ) -> Result<Option<(TenantId, tidings::DeliveryId)>> {
-        self.0.memory.by_vendor_id(provider, id, recipient).await
-    }
-
-    async fn tenant_of(&self, id: MessageId) -> Result<Option<TenantId>> {
-        self.0.memory.tenant_of(id).await
+    tidings::forward_messages! { [self.0.memory]
+        enqueue claim start renew settle cancel act pause resume prune
+        tracked timeline list stats acts pauses by_vendor_id tenant_of wake woken
     }
 }
 
@@ -518,7 +498,7 @@ async fn a_failing_first_record_sends_nothing_and_a_failing_second_one_breaks_no
     let recorder = Recorder::new();
     let messenger = Messenger::builder()
         .all_others(recorder.clone())
-        .store(Shared(store.clone()))
+        .messages(Shared(store.clone()))
         .build()
         .expect("valid");
     store.on_record.store(true, Ordering::SeqCst);
@@ -562,7 +542,7 @@ async fn tenants_do_not_see_each_other() {
     assert!(a.tracked(sent.id).await.expect("memory").is_some());
     assert!(b.tracked(sent.id).await.expect("memory").is_none());
     assert!(b.timeline(sent.id).await.expect("memory").is_empty());
-    assert!(b.list(None, 10).await.expect("memory").is_empty());
+    assert!(b.list(&Filter::new(), Page::first(10)).await.expect("memory").is_empty());
     assert!(messenger.tenant("").is_err());
 }
 
@@ -684,7 +664,10 @@ async fn what_no_provider_can_do_is_refused_before_any_io() {
     assert_eq!((error.kind(), error.field()), (ErrorKind::Unsupported, Some("html")));
     assert!(error.to_string().contains("one") && error.to_string().contains("two"), "{error}");
     assert!(one.calls().is_empty() && two.calls().is_empty());
-    assert!(messenger.list(None, 1).await.expect("memory").is_empty(), "nothing was recorded either");
+    assert!(
+        messenger.list(&Filter::new(), Page::first(1)).await.expect("memory").is_empty(),
+        "nothing was recorded either"
+    );
 }
 
 #[tokio::test]
@@ -804,7 +787,7 @@ async fn explain_says_what_would_happen_and_does_nothing() {
     assert_eq!((explanation.channel, explanation.recipients), (Channel::Email, 1));
     assert!(explanation.providers[0].refusal.is_none() && explanation.to_string().contains("would send it"));
     recorder.assert_none_sent(any());
-    assert!(messenger.list(None, 1).await.expect("memory").is_empty());
+    assert!(messenger.list(&Filter::new(), Page::first(1)).await.expect("memory").is_empty());
 }
 
 #[test]
@@ -846,7 +829,7 @@ async fn a_thousand_concurrent_sends_lose_none() {
         send.await.expect("no panic").expect("sent");
     }
     recorder.assert_count(1_000, any());
-    assert_eq!(messenger.list(None, 2_000).await.expect("memory").len(), 1_000);
+    assert_eq!(messenger.list(&Filter::new(), Page::first(2_000)).await.expect("memory").len(), 1_000);
 }
 
 #[test]

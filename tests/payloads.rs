@@ -8,7 +8,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tidings::{
     AnyMessage, Attachment, Chat, Email, Location, Media, Push, Sms, WhatsApp,
-    message::{Button, ListUnsubscribe, Payload, Priority, VendorOption, VendorTemplate, WhatsAppTemplate},
+    message::{
+        Button, File, ListUnsubscribe, MediaKind, Payload, Priority, VendorOption, VendorTemplate,
+        WhatsAppTemplate,
+    },
 };
 
 fn data() -> serde_json::Map<String, Value> {
@@ -98,6 +101,47 @@ fn version_1_is_read_and_written_as_it_was() {
         payload.bytes = Bytes::from(kept);
         assert_eq!(payload.decode().expect(name), message, "{name}");
     }
+}
+
+/// Messages whose files are kept apart: an email with two, of which one is large, and a chat with one.
+fn with_files() -> Vec<(&'static str, AnyMessage)> {
+    let email = Email::builder()
+        .from("shop@example.org")
+        .to("ada@example.org")
+        .text("text")
+        .attach(Attachment::new("small.txt", "text/plain", &b"small"[..]).expect("valid"))
+        .attach(Attachment::new("large.bin", "application/octet-stream", vec![7; 2_000]).expect("valid"));
+    let photo = File::new("photo.png", "image/png", vec![9; 1_500]).expect("valid");
+    let media = Media::file(MediaKind::Image, photo);
+    let chat = Chat::builder().to("@news").media(media);
+    vec![("email", email.build().expect("valid").into()), ("chat", chat.build().expect("valid").into())]
+}
+
+#[test]
+fn version_2_keeps_files_apart_and_is_read_as_it_was() {
+    for (name, message) in with_files() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/payloads/v2/{name}.json"));
+        let (written, files) = Payload::encode_apart(&message).expect("plain data");
+        let kept = fs::read(&path).unwrap_or_else(|e| panic!("tests/payloads/v2/{name}.json: {e}"));
+        let kept: Value = serde_json::from_slice(&kept).expect("a fixture");
+        let message_written: Value = serde_json::from_slice(&written.bytes).expect("own output");
+        let both = json!({"message": message_written, "blobs": written.blobs});
+        assert_eq!(both, kept, "{name} is written otherwise: that is a new version");
+        assert_eq!(written.version, 2);
+        let mut kept_payload = written.clone();
+        kept_payload.bytes = Bytes::from(serde_json::to_vec(&kept["message"]).expect("plain data"));
+        kept_payload.blobs = serde_json::from_value(kept["blobs"].clone()).expect("hashes");
+        let contents: Vec<Bytes> = files.into_iter().map(|(_, content)| content).collect();
+        assert_eq!(kept_payload.decode_with(contents.clone()).expect(name), message);
+        let error = kept_payload.decode_with(contents[1..].to_vec()).expect_err("one file is missing");
+        assert!(error.to_string().contains("blob store"), "{error}");
+    }
+}
+
+#[test]
+fn small_files_stay_in_the_message() {
+    let (payload, files) = Payload::encode_apart(&messages()[0].1).expect("plain data");
+    assert_eq!((payload.version, files.len()), (1, 0));
 }
 
 #[test]

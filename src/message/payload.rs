@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::AnyMessage;
+use super::{AnyMessage, Channel};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::Fingerprint,
@@ -76,6 +76,14 @@ impl Payload {
         Ok((payload, blobs))
     }
 
+    /// The channel of the message; `None` if only reading all of it would tell.
+    pub fn channel(&self) -> Option<Channel> {
+        // The tag is written first.
+        let rest = self.bytes.strip_prefix(b"{\"channel\":\"")?;
+        let word = rest.split(|byte| *byte == b'"').next()?;
+        Channel::ALL.into_iter().find(|channel| channel.as_str().as_bytes() == word)
+    }
+
     /// Reads a message that is whole.
     ///
     /// # Errors
@@ -121,6 +129,19 @@ impl Payload {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{Sms, WhatsApp};
+
+    #[test]
+    fn the_channel_is_known_without_reading_all() {
+        let to = "+15005550006";
+        let sms = Sms::builder().to(to).body("Hi").build().expect("valid");
+        let template = crate::message::WhatsAppTemplate::new("hello", "en");
+        let whatsapp = WhatsApp::builder().to(to).template(template).build().expect("valid");
+        for message in [AnyMessage::from(sms), whatsapp.into()] {
+            let payload = Payload::encode(&message).expect("JSON");
+            assert_eq!(payload.channel(), Some(message.channel()));
+        }
+    }
 
     #[test]
     fn what_is_newer_is_refused() {

@@ -11,14 +11,14 @@ use crate::{
     context::CallContext,
     error::{Error, Result},
     http::HttpTransport,
-    id::TenantId,
+    id::{MessageIds, TenantId},
     message::{Chat, Email, Message, Push, Sms, WhatsApp},
     middleware::{
         AnyLayer, AttemptTimeout, Breaker, BreakerPolicy, RateLimit, RateLimiter, RetryLayer, RetryPolicy,
     },
     provider::{Provider, ProviderSource},
     providers::preview::Preview,
-    storage::{MemoryStore, Messages},
+    storage::{BlobStore, MemoryStore, Messages, Store, SuppressionStore},
     time::{Clock, SystemClock},
 };
 
@@ -82,9 +82,19 @@ pub struct MessengerBuilder {
     per_attempt: Vec<Arc<dyn AnyLayer>>,
     http: Option<Arc<dyn HttpTransport>>,
     clock: Arc<dyn Clock>,
-    store: Option<Arc<dyn Messages>>,
+    kept: Kept,
     preview: Option<Preview>,
     faults: Vec<Error>,
+}
+
+/// Where things are kept, as far as it was said.
+#[derive(Debug, Default)]
+struct Kept {
+    messages: Option<Arc<dyn Messages>>,
+    blobs: Option<Arc<dyn BlobStore>>,
+    /// True if the blobs are not in the store of the messages.
+    blobs_apart: bool,
+    suppressions: Option<Arc<dyn SuppressionStore>>,
 }
 
 impl Default for MessengerBuilder {
@@ -102,7 +112,7 @@ impl Default for MessengerBuilder {
             per_attempt: Vec::new(),
             http: None,
             clock: Arc::new(SystemClock),
-            store: None,
+            kept: Kept::default(),
             preview: None,
             faults: Vec::new(),
         }
@@ -232,9 +242,35 @@ impl MessengerBuilder {
         self
     }
 
-    /// Where it is recorded what was sent; in memory if not set.
-    pub fn store(mut self, store: impl Messages) -> Self {
-        self.store = Some(Arc::new(store));
+    /// Where all is kept: messages, attachments, suppressions, shared limits. In memory if not set.
+    pub fn store(mut self, store: impl Store) -> Self {
+        let store = Arc::new(store);
+        self.kept = Kept {
+            messages: Some(store.clone()),
+            blobs: Some(store.clone()),
+            blobs_apart: false,
+            suppressions: Some(store),
+        };
+        self
+    }
+
+    /// Where messages are kept, if not in the [`store`](Self::store); to be called after that.
+    pub fn messages(mut self, messages: impl Messages) -> Self {
+        self.kept.messages = Some(Arc::new(messages));
+        self
+    }
+
+    /// Where attachments are kept, if not in the [`store`](Self::store); to be called after that.
+    pub fn blobs(mut self, blobs: impl BlobStore) -> Self {
+        self.kept.blobs = Some(Arc::new(blobs));
+        self.kept.blobs_apart = true;
+        self
+    }
+
+    /// Where it is kept who must not be written to, if not in the [`store`](Self::store); to be
+    /// called after that.
+    pub fn suppressions(mut self, suppressions: impl SuppressionStore) -> Self {
+        self.kept.suppressions = Some(Arc::new(suppressions));
         self
     }
 
@@ -278,13 +314,17 @@ impl MessengerBuilder {
             whatsapp: layered(&stack, whatsapp),
         };
         let cx = context(self.clock, self.http);
-        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
+        let memory = Arc::new(MemoryStore::default().with_clock(cx.shared_clock()));
         let inner = Inner {
             channels,
             stack,
             defaults: self.defaults,
-            store,
+            messages: self.kept.messages.unwrap_or_else(|| memory.clone()),
+            blobs: self.kept.blobs.unwrap_or_else(|| memory.clone()),
+            blobs_apart: self.kept.blobs_apart,
+            suppressions: self.kept.suppressions.unwrap_or(memory),
             cx,
+            ids: MessageIds::default(),
             total: self.total,
             preview: self.preview,
         };

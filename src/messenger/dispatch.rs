@@ -6,6 +6,7 @@ use tracing::Instrument as _;
 
 use super::{
     Inner, Messenger,
+    audience::Audience,
     channels::{Chosen, Routed, some_vendor_admits},
     flight::Flight,
     options::Options,
@@ -17,8 +18,8 @@ use crate::{
     event::{Event, EventKind},
     id::{MessageId, TenantId},
     message::{AnyMessage, Channel, Chat, Email, Message, Push, Sms, WhatsApp},
-    provider::{Outcome, Outgoing, Provider},
-    storage::{RecipientText, Record},
+    provider::{Outcome, Outgoing, Provider, Receipt},
+    storage::{RecipientText, Record, Suppression},
     time::Timestamp,
 };
 
@@ -43,7 +44,7 @@ pub(super) fn admit<M: Routed>(
     message.fill(tenant, &inner.defaults);
     message.validate()?;
     message.complete()?;
-    let id = MessageId::new(at);
+    let id = inner.ids.next(at);
     let key = options.key.clone().unwrap_or_else(|| id.to_shared());
     Ok(Admitted { id, at, message, key })
 }
@@ -56,6 +57,7 @@ pub(super) async fn dispatch<M: Routed>(
 ) -> Result<Sent> {
     let Messenger { inner, tenant } = &messenger;
     let admitted = admit(inner, tenant, message, &options)?;
+    options.admit_now(admitted.at)?;
     let span = tracing::info_span!("tidings.send", channel = M::CHANNEL.as_str(), message = %admitted.id, tenant = %tenant);
     // An instrumented future costs more than the comparison.
     if span.is_disabled() {
@@ -72,12 +74,21 @@ async fn deliver<M: Routed>(
 ) -> Result<Sent> {
     let chosen = inner.channels.choose(tenant, &*admitted.message).await?;
     some_vendor_admits(&chosen.provider, &*admitted.message)?;
+    let barred = inner.barred(tenant, &*admitted.message).await?;
     let provider = chosen.layered(&inner.stack);
-    inner.store.record(vec![inner.record_of(tenant, admitted, options)]).await?;
+    inner.messages.record(vec![inner.begun(tenant, admitted, options)]).await?;
     let mut flight = inner.flight(tenant, admitted);
     let cx = inner.bounded();
     let item = outgoing(admitted, tenant, options, &flight);
-    let answer = judged(inner.within(&cx, provider.send(&cx, item), |error| Err(flight.late(error))).await);
+    let audience = Audience::new(&item, barred, &cx);
+    let answer = match audience.admit() {
+        Ok(()) => {
+            let late = |error| Err(flight.late(error));
+            inner.within(&cx, provider.send(&cx, audience.cut(item)), late).await
+        }
+        Err(error) => Err(error),
+    };
+    let answer = judged(answer.map(|receipt| audience.complete(receipt)));
     let events = flight.land(&answer);
     let recorded = inner.note(tenant, events).await;
     sent(admitted, answer, recorded)
@@ -90,7 +101,7 @@ fn outgoing<'a, M: Message>(
     flight: &'a Flight,
 ) -> Outgoing<'a, M> {
     Outgoing::new(&*admitted.message, admitted.id, tenant, &admitted.key)
-        .with_on_unknown(options.on_unknown)
+        .with_on_unknown(options.on_unknown.unwrap_or_default())
         .with_trail(flight.trail())
 }
 
@@ -118,7 +129,13 @@ impl Inner {
 
     fn flight<M: Message>(&self, tenant: &TenantId, admitted: &Admitted<M>) -> Flight {
         let recipients = admitted.message.recipient_count();
-        Flight::new(admitted.id, recipients, Arc::clone(&self.store), self.cx.shared_clock(), tenant.clone())
+        Flight::new(
+            admitted.id,
+            recipients,
+            Arc::clone(&self.messages),
+            self.cx.shared_clock(),
+            tenant.clone(),
+        )
     }
 
     /// The context of one send, with its deadline.
@@ -126,35 +143,41 @@ impl Inner {
         self.cx.clone().with_deadline(self.cx.clock().monotonic() + self.total)
     }
 
-    fn record_of<M: Message>(
+    /// The record of a message that is sent at once, with its first event.
+    fn begun<M: Message>(
         &self,
         tenant: &TenantId,
         admitted: &Admitted<M>,
         options: &Options,
     ) -> (Record, Vec<Event>) {
-        let message = &admitted.message;
-        let recipients = (0..message.recipient_count()).filter_map(|index| message.recipient(index));
-        let recipients = recipients.map(|recipient| RecipientText(recipient.shared())).collect();
-        let mut record = Record::new(admitted.id, tenant.clone(), M::CHANNEL, admitted.at, recipients);
-        record.key.clone_from(&options.key);
-        record.category.clone_from(&options.category);
-        record.tags.clone_from(&options.tags);
-        record.metadata.clone_from(&options.metadata);
-        record.external_ref.clone_from(&options.external_ref);
         // With room for what most deliveries add: one outcome each.
-        let mut events = Vec::with_capacity(1 + message.recipient_count());
+        let mut events = Vec::with_capacity(1 + admitted.message.recipient_count());
         events.push(Event::new(admitted.id, EventKind::Started, admitted.at));
-        (record, events)
+        (record_of(tenant, admitted, options), events)
     }
 
     /// Appends events; a failure is said, but turns nothing that was sent into an error.
     async fn note(&self, tenant: &TenantId, events: Vec<Event>) -> bool {
-        let noted = self.store.append_events(tenant, events).await;
+        let noted = self.messages.append_events(tenant, events).await;
         if let Err(error) = &noted {
             tracing::warn!(error = %error.kind(), "a send ended but could not be noted");
         }
         noted.is_ok()
     }
+}
+
+/// What is kept of a message for ever.
+pub(super) fn record_of<M: Message>(tenant: &TenantId, admitted: &Admitted<M>, options: &Options) -> Record {
+    let message = &admitted.message;
+    let recipients = (0..message.recipient_count()).filter_map(|index| message.recipient(index));
+    let recipients = recipients.map(|recipient| RecipientText(recipient.shared())).collect();
+    let mut record = Record::new(admitted.id, tenant.clone(), M::CHANNEL, admitted.at, recipients);
+    record.key.clone_from(&options.key);
+    record.category.clone_from(&options.category);
+    record.tags.clone_from(&options.tags);
+    record.metadata.clone_from(&options.metadata);
+    record.external_ref.clone_from(&options.external_ref);
+    record
 }
 
 /// Sends messages of any channels; answers in their order.
@@ -210,7 +233,7 @@ async fn group<M: Routed>(
     let mut parts: Vec<Part<M>> = Vec::new();
     for (index, message) in messages {
         match ready(inner, tenant, message, options).await {
-            Ok((chosen, admitted)) => part_of(&mut parts, chosen).push((index, admitted)),
+            Ok((chosen, ready)) => part_of(&mut parts, chosen).push((index, ready)),
             Err(error) => answers[index] = Some(Err(error)),
         }
     }
@@ -221,10 +244,13 @@ async fn group<M: Routed>(
     }
 }
 
-/// A provider and what it is to send.
-type Part<M> = (Chosen<M>, Vec<(usize, Admitted<M>)>);
+/// An admitted message and who of its recipients must not be written to.
+type Ready<M> = (Admitted<M>, Vec<Option<Suppression>>);
 
-fn part_of<M: Message>(parts: &mut Vec<Part<M>>, chosen: Chosen<M>) -> &mut Vec<(usize, Admitted<M>)> {
+/// A provider and what it is to send.
+type Part<M> = (Chosen<M>, Vec<(usize, Ready<M>)>);
+
+fn part_of<M: Message>(parts: &mut Vec<Part<M>>, chosen: Chosen<M>) -> &mut Vec<(usize, Ready<M>)> {
     let same = |(known, _): &Part<M>| Arc::ptr_eq(&known.provider, &chosen.provider);
     let known = parts.iter().position(same);
     let index = known.unwrap_or_else(|| {
@@ -239,39 +265,75 @@ async fn ready<M: Routed>(
     tenant: &TenantId,
     message: M,
     options: &Options,
-) -> Result<(Chosen<M>, Admitted<M>)> {
+) -> Result<(Chosen<M>, Ready<M>)> {
     let admitted = admit(inner, tenant, Box::new(message), options)?;
+    options.admit_now(admitted.at)?;
     let chosen = inner.channels.choose(tenant, &*admitted.message).await?;
     some_vendor_admits(&chosen.provider, &*admitted.message)?;
-    Ok((chosen, admitted))
+    let barred = inner.barred(tenant, &*admitted.message).await?;
+    Ok((chosen, (admitted, barred)))
 }
 
 async fn deliver_batch<M: Routed>(
     inner: &Inner,
     tenant: &TenantId,
     provider: Arc<dyn Provider<M>>,
-    items: Vec<(usize, Admitted<M>)>,
+    items: Vec<(usize, Ready<M>)>,
     options: &Options,
     answers: &mut Answers,
 ) {
-    let records = items.iter().map(|(_, admitted)| inner.record_of(tenant, admitted, options)).collect();
-    if let Err(error) = inner.store.record(records).await {
+    let records = items.iter().map(|(_, (admitted, _))| inner.begun(tenant, admitted, options)).collect();
+    if let Err(error) = inner.messages.record(records).await {
         items.iter().for_each(|(index, _)| answers[*index] = Some(Err(error.clone())));
         return;
     }
-    let mut flights: Vec<Flight> = items.iter().map(|(_, admitted)| inner.flight(tenant, admitted)).collect();
+    let (places, items): (Vec<usize>, Vec<Ready<M>>) = items.into_iter().unzip();
+    let (items, barred): (Vec<Admitted<M>>, Vec<_>) = items.into_iter().unzip();
+    let mut flights: Vec<Flight> = items.iter().map(|admitted| inner.flight(tenant, admitted)).collect();
     let cx = inner.bounded();
-    let results = {
+    let judged: Vec<_> = {
         let sends = items.iter().zip(&flights);
-        let sends = sends.map(|((_, admitted), flight)| outgoing(admitted, tenant, options, flight));
-        let sends: Vec<_> = sends.collect();
-        let late = |error: Error| flights.iter().map(|flight| Err(flight.late(error.clone()))).collect();
-        inner.within(&cx, provider.send_batch(&cx, &sends), late).await
+        let sends: Vec<_> =
+            sends.map(|(admitted, flight)| outgoing(admitted, tenant, options, flight)).collect();
+        let audiences = sends.iter().zip(barred).map(|(item, barred)| Audience::new(item, barred, &cx));
+        let audiences: Vec<Audience<M>> = audiences.collect();
+        let results = send_to(inner, &cx, &*provider, &flights, &audiences, sends).await;
+        let whole = results.into_iter().zip(&audiences);
+        whole.map(|(answer, audience)| judged(answer.map(|receipt| audience.complete(receipt)))).collect()
     };
-    let judged: Vec<_> = results.into_iter().map(judged).collect();
     let events = flights.iter_mut().zip(&judged).flat_map(|(flight, answer)| flight.land(answer)).collect();
     let recorded = inner.note(tenant, events).await;
-    for ((index, admitted), answer) in items.iter().zip(judged) {
-        answers[*index] = Some(sent(admitted, answer, recorded));
+    for ((place, admitted), answer) in places.into_iter().zip(&items).zip(judged) {
+        answers[place] = Some(sent(admitted, answer, recorded));
     }
+}
+
+/// Sends those items that somebody may receive, as one batch; answers for all of them.
+async fn send_to<M: Routed>(
+    inner: &Inner,
+    cx: &CallContext,
+    provider: &dyn Provider<M>,
+    flights: &[Flight],
+    audiences: &[Audience<M>],
+    items: Vec<Outgoing<'_, M>>,
+) -> Vec<Result<Receipt>> {
+    let admitted = audiences.iter().map(Audience::admit);
+    let admitted: Vec<Result<()>> = admitted.collect();
+    let going = items.into_iter().zip(audiences).zip(&admitted).filter(|(_, admitted)| admitted.is_ok());
+    let going: Vec<_> = going.map(|((item, audience), _)| audience.cut(item)).collect();
+    let late = |error: Error| {
+        let going = flights.iter().zip(&admitted).filter(|(_, admitted)| admitted.is_ok());
+        going.map(|(flight, _)| Err(flight.late(error.clone()))).collect()
+    };
+    let results = if going.is_empty() {
+        Vec::new()
+    } else {
+        inner.within(cx, provider.send_batch(cx, &going), late).await
+    };
+    let mut results = results.into_iter();
+    let missing = || Err(Error::new(ErrorKind::Internal, "the provider answered for too few messages"));
+    admitted
+        .into_iter()
+        .map(|admitted| admitted.and_then(|()| results.next().unwrap_or_else(missing)))
+        .collect()
 }

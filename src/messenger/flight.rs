@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    error::{Certainty, Error, Result},
+    error::{Error, Result},
     event::{Event, EventKind, Status},
     id::{MessageId, TenantId},
     provider::{Outcome, Trail},
@@ -50,9 +50,7 @@ impl Flight {
 
     /// The total time-out of this send: as certain as its attempts tell.
     pub(super) fn late(&self, error: Error) -> Error {
-        let unsure = self.trail.any(|event| matches!(event.kind, EventKind::Unknown | EventKind::Accepted));
-        let certainty = if unsure { Certainty::Unknown } else { Certainty::NotSent };
-        error.with_certainty(certainty).with_context("limit", "the total time of the send")
+        error.with_certainty(self.trail.certainty()).with_context("limit", "the total time of the send")
     }
 
     /// The events of a send that ended, for the store; after this a drop notes nothing.
@@ -63,13 +61,15 @@ impl Flight {
             let outcome = answer.as_ref().map(|outcomes| outcomes.get(index as usize));
             let (kind, error) = match outcome {
                 Ok(Some(Outcome::Accepted { .. })) => (EventKind::Accepted, None),
-                Ok(Some(Outcome::Refused(error))) => (EventKind::Refused, Some(error)),
-                Ok(Some(Outcome::Unknown(error))) => (EventKind::Unknown, Some(error)),
                 Ok(None) => continue,
-                Err(error) => (EventKind::of_failure(error), Some(error)),
+                Ok(Some(Outcome::Refused(error) | Outcome::Unknown(error))) | Err(error) => {
+                    (EventKind::of_failure(error), Some(error))
+                }
             };
             // Most outcomes are already on the trail, with the attempt they came from.
-            let known = events.iter().any(|event| event.recipient == Some(index) && event.kind == kind);
+            let known = events.iter().any(|event| {
+                event.recipient == Some(index) && (event.kind == kind || event.kind == EventKind::Suppressed)
+            });
             if !known {
                 let event = self.event(index, kind, ground.clock.now());
                 events.push(error.into_iter().fold(event, Event::with_error));

@@ -36,7 +36,7 @@ async fn append(inner: &Inner, provider: &str, told: &VendorEvent) -> Result<()>
     event.vendor_id.clone_from(&told.vendor_id);
     event.code.clone_from(&told.code);
     event.text.clone_from(&told.text);
-    inner.store.append_events(&tenant, vec![event]).await
+    inner.messages.append_events(&tenant, vec![event]).await
 }
 
 async fn find(
@@ -46,18 +46,18 @@ async fn find(
 ) -> Result<Option<(TenantId, DeliveryId)>> {
     match correlation {
         Correlation::Delivery(delivery) => {
-            Ok(inner.store.tenant_of(delivery.message).await?.map(|tenant| (tenant, *delivery)))
+            Ok(inner.messages.tenant_of(delivery.message).await?.map(|tenant| (tenant, *delivery)))
         }
         Correlation::Message { id, recipient } => by_address(inner, *id, recipient).await,
         Correlation::VendorId { id, recipient } => {
-            inner.store.by_vendor_id(provider, id, recipient.as_deref()).await
+            inner.messages.by_vendor_id(provider, id, recipient.as_deref()).await
         }
     }
 }
 
 async fn by_address(inner: &Inner, id: MessageId, address: &str) -> Result<Option<(TenantId, DeliveryId)>> {
-    let Some(tenant) = inner.store.tenant_of(id).await? else { return Ok(None) };
-    let tracked = inner.store.tracked(&tenant, id).await?;
+    let Some(tenant) = inner.messages.tenant_of(id).await? else { return Ok(None) };
+    let tracked = inner.messages.tracked(&tenant, id).await?;
     let index = tracked.and_then(|tracked| tracked.record.index_of(address));
     Ok(index.map(|recipient| (tenant, DeliveryId { message: id, recipient })))
 }

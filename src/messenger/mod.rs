@@ -2,33 +2,46 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use futures_core::Stream;
+
 use crate::{
     context::CallContext,
     error::{Error, Result},
     event::{Event, Status},
-    id::{DeliveryId, MessageId, TenantId},
-    message::{AnyMessage, Payload, on_any},
+    id::{DeliveryId, MessageId, MessageIds, TenantId},
+    message::{AnyMessage, on_any},
     providers::preview::Preview,
-    storage::{Filter, Messages, Page, Scope, Tracked},
+    storage::{BlobStore, Messages, SuppressionStore, Tracked},
     webhook::{Inbound, RawRequest, Webhook},
 };
 
+mod audience;
 mod builder;
 mod channels;
 mod defaults;
 mod dispatch;
+mod draft;
+mod enqueue;
 mod explain;
 mod flight;
 mod follow;
 mod options;
+mod prepared;
+mod queue;
 mod request;
 mod sent;
 
 pub use builder::{IntoProvider, MessengerBuilder};
 pub use defaults::Defaults;
+pub use draft::Draft;
+pub use enqueue::{EnqueueManyRequest, EnqueueRequest, EnqueueStreamRequest, StreamReport};
 pub use explain::{Explanation, ProviderVerdict};
+pub use prepared::Prepared;
 pub use request::{BatchRequest, SendRequest};
 pub use sent::Sent;
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use options::{option_methods, queue_option_methods};
 
 use channels::{Channels, Stack};
 use defaults::DefaultsTable;
@@ -64,8 +77,13 @@ struct Inner {
     channels: Channels,
     stack: Stack,
     defaults: DefaultsTable,
-    store: Arc<dyn Messages>,
+    messages: Arc<dyn Messages>,
+    blobs: Arc<dyn BlobStore>,
+    /// True if the blobs are not in the store of the messages.
+    blobs_apart: bool,
+    suppressions: Arc<dyn SuppressionStore>,
     cx: CallContext,
+    ids: MessageIds,
     total: Duration,
     preview: Option<Preview>,
 }
@@ -115,16 +133,38 @@ impl Messenger {
         BatchRequest { messenger: self.clone(), messages, options: Options::default() }
     }
 
-    /// Admits a message without sending it: defaults are filled in, everything is checked.
+    /// Makes a message durable, to be sent by a worker now or at its time: set options on what
+    /// this returns, then await it. Once it answers `Ok` the message reaches a final state.
+    ///
+    /// What would fail for good at delivery fails here: a wrong field, a feature that no vendor
+    /// of the channel has, a recipient on the suppression list.
+    pub fn enqueue(&self, message: impl Into<Draft>) -> EnqueueRequest {
+        let Draft { message, options } = message.into();
+        EnqueueRequest { messenger: self.clone(), message, options }
+    }
+
+    /// Makes several messages durable in one transaction. Awaited, it gives one answer for each,
+    /// in their order; one that is refused does not keep the others back.
+    pub fn enqueue_many<I: IntoIterator<Item: Into<Draft>>>(&self, messages: I) -> EnqueueManyRequest {
+        let drafts = messages.into_iter().map(Into::into).collect();
+        EnqueueManyRequest { messenger: self.clone(), drafts }
+    }
+
+    /// Makes a stream of messages durable, batch by batch, without holding more than a batch in memory.
+    pub fn enqueue_stream<S>(&self, messages: S) -> EnqueueStreamRequest<S>
+    where
+        S: Stream<Item: Into<Draft>>,
+    {
+        EnqueueStreamRequest::new(self.clone(), messages)
+    }
+
+    /// Admits a message without sending or enqueueing it: defaults are filled in, everything is
+    /// checked that can be without I/O.
     ///
     /// # Errors
-    /// Those of [`send`](Self::send) that come before any I/O.
-    pub fn prepare(&self, message: impl Into<AnyMessage>) -> Result<Prepared> {
-        on_any!(message.into(), message => {
-            let admitted = dispatch::admit(&self.inner, &self.tenant, Box::new(message), &Options::default())?;
-            let message = AnyMessage::from(*admitted.message);
-            Ok(Prepared { id: admitted.id, payload: Payload::encode(&message)?, message })
-        })
+    /// Those of [`enqueue`](Self::enqueue) that come before any I/O.
+    pub fn prepare(&self, message: impl Into<Draft>) -> Result<Prepared> {
+        prepared::prepare(self, message.into())
     }
 
     /// What is known of a message; `None` if it was never sent here or is forgotten.
@@ -132,7 +172,7 @@ impl Messenger {
     /// # Errors
     /// Those of the store.
     pub async fn tracked(&self, id: MessageId) -> Result<Option<Tracked>> {
-        self.inner.store.tracked(&self.tenant, id).await
+        self.inner.messages.tracked(&self.tenant, id).await
     }
 
     /// Where each delivery of a message stands, in the order of its recipients;
@@ -158,16 +198,7 @@ impl Messenger {
     /// # Errors
     /// Those of the store.
     pub async fn timeline(&self, id: MessageId) -> Result<Vec<Event>> {
-        self.inner.store.timeline(&self.tenant, id).await
-    }
-
-    /// The newest messages, newest first; to page on, give the last id as `before`.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn list(&self, before: Option<MessageId>, limit: usize) -> Result<Vec<Tracked>> {
-        let page = before.map_or(Page::first(limit), |last| Page::after(last, limit));
-        self.inner.store.list(&Scope::Tenant(self.tenant.clone()), &Filter::new(), page).await
+        self.inner.messages.timeline(&self.tenant, id).await
     }
 
     /// Walks the path of [`send`](Self::send) without sending or recording.
@@ -196,16 +227,4 @@ impl fmt::Debug for Messenger {
             .field("channels", channels)
             .finish_non_exhaustive()
     }
-}
-
-/// A message that was admitted: complete, checked, in the form in which it is stored.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Prepared {
-    /// Its id.
-    pub id: MessageId,
-    /// The message, with its defaults filled in.
-    pub message: AnyMessage,
-    /// The message as it is stored.
-    pub payload: Payload,
 }

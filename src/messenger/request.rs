@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A future that can be spawned, joined and timed out.
-type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
+pub(super) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
 /// One message about to be sent: set options, then await it.
 ///
@@ -45,7 +45,7 @@ impl SendRequest {
         self
     }
 
-    option_methods!();
+    option_methods!(options);
 }
 
 impl IntoFuture for SendRequest {
@@ -70,7 +70,7 @@ pub struct BatchRequest {
 }
 
 impl BatchRequest {
-    option_methods!();
+    option_methods!(options);
 }
 
 impl IntoFuture for BatchRequest {

@@ -23,7 +23,6 @@ mod rate_limit;
 mod retry;
 mod split;
 mod timeout;
-mod window;
 
 pub use breaker::{Breaker, BreakerPolicy};
 pub(crate) use context::ContextLayer;

@@ -9,13 +9,14 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Layer, window::Window, wraps_vendor};
+use super::{Layer, wraps_vendor};
 use crate::{
     context::CallContext,
     error::{Error, ErrorKind, Result, Retry},
     message::{Channel, Message},
     provider::{Capabilities, Outgoing, Provider, Receipt, Route},
     time::Monotonic,
+    window::Window,
 };
 
 /// The windows that a limit may have: a second, a minute, an hour, a day.

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::joint;
+use super::{gone, holds, joint};
 use crate::{
     context::CallContext,
     error::{Error, ErrorKind, Result},
@@ -66,6 +66,10 @@ impl<M: Message> ByKey<M> {
     }
 
     fn choice(&self, item: &Outgoing<'_, M>) -> Result<&Arc<dyn Provider<M>>> {
+        if let Some(name) = item.pinned() {
+            let mut all = self.providers.iter().map(|(_, provider)| provider);
+            return all.find(|provider| holds(provider, name)).ok_or_else(|| gone(&self.name, name));
+        }
         let key = (self.key)(item);
         let fitting = self.providers.iter().filter(|(prefix, _)| key.starts_with(&**prefix));
         fitting.max_by_key(|(prefix, _)| prefix.len()).map(|(_, provider)| provider).ok_or_else(|| {

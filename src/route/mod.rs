@@ -109,23 +109,61 @@ impl<M: Message> Spread<M> {
     }
 
     /// The providers to ask, first choice first.
-    fn choices(&self) -> impl Iterator<Item = &Arc<dyn Provider<M>>> {
+    fn choices(&self, pinned: Option<&str>) -> impl Iterator<Item = &Arc<dyn Provider<M>>> {
         let count = self.providers.len();
-        let first = match &self.order {
-            Order::Given => 0,
-            Order::Turns(turn) => turn.fetch_add(1, Ordering::Relaxed) % count.max(1),
-            Order::Weights(weights) => drawn(weights),
+        let (first, most) = match pinned {
+            None => (self.first(), if self.fails_over { count } else { count.min(1) }),
+            Some(name) => {
+                let only = self.providers.iter().position(|provider| holds(provider, name));
+                (only.unwrap_or(0), usize::from(only.is_some()))
+            }
         };
-        let most = if self.fails_over { count } else { count.min(1) };
         (0..most).map(move |step| &self.providers[(first + step) % count])
     }
 
-    fn nobody(&self) -> Error {
-        Error::new(
-            ErrorKind::NotConfigured,
-            format!("the route {} has no providers; add some with `.to(…)`", self.name),
-        )
+    fn first(&self) -> usize {
+        match &self.order {
+            Order::Given => 0,
+            Order::Turns(turn) => turn.fetch_add(1, Ordering::Relaxed) % self.providers.len().max(1),
+            Order::Weights(weights) => drawn(weights),
+        }
     }
+
+    fn nobody(&self, pinned: Option<&str>) -> Error {
+        match pinned {
+            Some(name) => gone(&self.name, name),
+            None => Error::new(
+                ErrorKind::NotConfigured,
+                format!("the route {} has no providers; add some with `.to(…)`", self.name),
+            ),
+        }
+    }
+}
+
+/// True if this is the provider instance of that name, or a route to it.
+pub(crate) fn holds<M: Message>(provider: &Arc<dyn Provider<M>>, name: &str) -> bool {
+    match provider.as_route() {
+        Some(route) => route.providers().iter().any(|inner| holds(inner, name)),
+        None => provider.name() == name,
+    }
+}
+
+fn gone(route: &str, name: &str) -> Error {
+    let text = format!("the route {route} has no provider {name:?}, and no other may be asked");
+    Error::new(ErrorKind::NotConfigured, text)
+}
+
+/// One by one: for batches of which each item has its own way.
+async fn each<M: Message>(
+    route: &impl Provider<M>,
+    cx: &CallContext,
+    items: &[Outgoing<'_, M>],
+) -> Vec<Result<Receipt>> {
+    let mut answers = Vec::with_capacity(items.len());
+    for item in items {
+        answers.push(route.send(cx, *item).await);
+    }
+    answers
 }
 
 /// An index drawn in proportion to the weights; the first if all are zero.
@@ -181,8 +219,8 @@ impl<M: Message> Provider<M> for Spread<M> {
     }
 
     async fn send(&self, cx: &CallContext, item: Outgoing<'_, M>) -> Result<Receipt> {
-        let mut choices = self.choices();
-        let Some(first) = choices.next() else { return Err(self.nobody()) };
+        let mut choices = self.choices(item.pinned());
+        let Some(first) = choices.next() else { return Err(self.nobody(item.pinned())) };
         let answer = first.send(cx, item).await;
         if answer.as_ref().is_ok_and(|receipt| receipt.accepted_count() == receipt.outcomes.len()) {
             return answer;
@@ -203,11 +241,14 @@ impl<M: Message> Provider<M> for Spread<M> {
     }
 
     async fn send_batch(&self, cx: &CallContext, items: &[Outgoing<'_, M>]) -> Vec<Result<Receipt>> {
+        if items.iter().any(|item| item.pinned().is_some()) {
+            return each(self, cx, items).await;
+        }
         let mut all: Vec<Progress> =
             items.iter().map(|item| Progress::new(item.message().recipient_count())).collect();
-        let mut choices = self.choices().peekable();
+        let mut choices = self.choices(None).peekable();
         if choices.peek().is_none() {
-            return items.iter().map(|_| Err(self.nobody())).collect();
+            return items.iter().map(|_| Err(self.nobody(None))).collect();
         }
         for provider in choices {
             let open: Vec<usize> = (0..items.len()).filter(|index| !all[*index].is_done()).collect();

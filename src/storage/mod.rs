@@ -11,19 +11,24 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
-    error::Result,
+    error::{Error, ErrorKind, Result},
     event::Event,
     id::{DeliveryId, Fingerprint, MessageId, TenantId},
     message::Channel,
     time::Timestamp,
 };
 
+mod forward;
 mod memory;
 mod outbox;
 mod query;
 mod record;
+mod recovery;
+mod shared;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
 
 pub use memory::MemoryStore;
 pub use outbox::{
@@ -33,7 +38,11 @@ pub use outbox::{
 pub use query::{Act, ActRecord, Depth, Filter, Page, QueueStats, Retention};
 pub use record::{RecipientText, Record, Tracked};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use sql::{Dialect, DialectKind};
+pub use sql::{Dialect, DialectKind, Migration, Param, Statement, TimeSource};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use sql::{enqueueing, known};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// The store of messages, of the queue they wait in, and of what happened to them.
 ///
@@ -47,16 +56,24 @@ pub use sql::{Dialect, DialectKind};
 /// - **The store's clock judges** what is due, and which lease is over; no caller's clock does.
 /// - **One lease.** At most one valid lease is on a message at any time, each claim gives fresh
 ///   tokens, and every write that names a lease the message does not have answers `lease_lost`
-///   and changes nothing. A lease that is over, but that nobody took, still settles.
+///   and changes nothing. A lease that is over, but that nobody took or recovered, still settles and
+///   may still be renewed.
 /// - **Claim is not start.** A claim counts nothing. [`start`](Self::start) counts an attempt durably.
 /// - **Recovery.** A message whose lease is over is claimable again by any claim. If it was started, or
 ///   could have been (its policy for unknown outcomes is `retry`, whose starts are not written down),
 ///   that is a loss: counted, with a `recovered` event of attempt `attempts + 1` (`attempts` if it was
 ///   started durably). After the second loss it is a [suspect](QueueState::Suspect), after the third
-///   it is dead. If it was not started it returns unharmed. If it was started and its policy is `hold`
-///   it is held; if the policy is `give_up` it is done, with an `unknown` event.
+///   it is dead, with a `dead` event. If it was not started it returns unharmed. If it was started and its
+///   policy is `hold` it is held, with a `held` event; if the policy is `give_up` it is done, with an
+///   `unknown` event. A claim recovers within its scope, whatever its lanes are.
+/// - **Wishes to cancel** of a message that a worker has are kept: whatever would let it wait again (any
+///   settlement but `Done` and `Dead`, or recovery) lets it leave the queue with a `cancelled` event instead.
+/// - **Events of the store's own** are of the message's generation, of no recipient, and at the store's clock.
+///   Those of recovery have its attempt, `cancelled` the attempts so far, `queued` of a replay none.
 /// - **Order.** Of messages with one tenant and ordering key at most one is leased at any time, and
 ///   none while one with a smaller id is in the queue, unless that is dead or held.
+/// - **Replay** keeps who is [left](Settlement::left): recipients that have the message do not get it
+///   again. It makes the message due now and [`since`](Leased::since) now.
 /// - **Keys.** Among enqueued messages of one tenant and channel an idempotency key is unique, also
 ///   between callers at the same moment; it is kept while its message is, at least 24 hours.
 ///
@@ -72,17 +89,19 @@ pub trait Messages: fmt::Debug + Send + Sync + 'static {
     async fn record(&self, messages: Vec<(Record, Vec<Event>)>) -> Result<()>;
 
     /// Makes messages durable, to be claimed when they are due. One answer for each, in order: the
-    /// new message, or the first of the same key.
+    /// new message, or the first of the same key. An id that is there already is that message: a
+    /// call may be repeated whose answer was lost.
     ///
     /// # Errors
     /// Each entry's own: `conflict`, naming the first message, if its key is there with another fingerprint.
     async fn enqueue(&self, entries: Vec<Entry>) -> Result<Vec<Result<Enqueued>>>;
 
     /// Leases messages that are due, and recovers those whose lease is over. Nothing is leased
-    /// that is paused, or whose payload is newer than the claimer reads.
+    /// that is paused, or whose payload is newer than the claimer reads. What a paused tenant has
+    /// waiting may be found [`Paused`](QueueState::Paused) from then on, or stay as it is.
     async fn claim(&self, claim: &Claim) -> Result<Claimed>;
 
-    /// Counts the start of an attempt of each, durably; answers the attempt's number.
+    /// Counts the start of an attempt of each, durably and at every call; answers the attempt's number.
     ///
     /// # Errors
     /// Each lease's own: `lease_lost`, also if it is over.
@@ -122,8 +141,9 @@ pub trait Messages: fmt::Debug + Send + Sync + 'static {
     /// Lets claims go on; what waited for it is ready again.
     async fn resume(&self, pause: &Pause) -> Result<()>;
 
-    /// Deletes what is older than it must be kept, oldest first; answers how many messages. To be
-    /// called until it answers less than the limit.
+    /// Deletes what is older than it must be kept, smallest ids first; answers how many messages. To be
+    /// called until it answers less than the limit. Files that no message needs go as well, a day after
+    /// they were put.
     async fn prune(&self, retention: &Retention) -> Result<u64>;
 
     // ---- the read half
@@ -147,8 +167,8 @@ pub trait Messages: fmt::Debug + Send + Sync + 'static {
     /// What is paused.
     async fn pauses(&self) -> Result<Vec<Pause>>;
 
-    /// The delivery that `provider` accepted under `vendor_id`; where the id stands for
-    /// several, that to `recipient`. With the tenant, since vendors know none.
+    /// The delivery that `provider` accepted under `vendor_id`; if a recipient is given, that
+    /// to this one. With the tenant, since vendors know none.
     async fn by_vendor_id(
         &self,
         provider: &str,
@@ -172,6 +192,7 @@ pub trait Messages: fmt::Debug + Send + Sync + 'static {
     async fn wake(&self) -> Result<()>;
 
     /// Ends when there may be work that was not there at the call; never, if the store cannot tell.
+    /// To miss nothing call it (and poll it once) before a claim, and await it after.
     async fn woken(&self) {
         std::future::pending().await
     }
@@ -220,6 +241,12 @@ impl Suppression {
         at: Timestamp,
     ) -> Self {
         Self { channel, address: RecipientText(address.into()), reason: reason.into(), at }
+    }
+
+    /// What a message to this recipient is refused with.
+    pub fn refusal(&self) -> Error {
+        let text = format!("the recipient is on the suppression list: {}", self.reason);
+        Error::new(ErrorKind::Suppressed, text)
     }
 }
 
@@ -273,10 +300,11 @@ impl RateAsk {
 #[async_trait]
 pub trait SharedLimits: fmt::Debug + Send + Sync + 'static {
     /// Takes the places of all asks, or none and answers how long to wait, by the store's clock.
-    /// No window ever holds more than its limit, whoever asks at the same moment.
+    /// No window ever holds more than its limit, whoever asks at the same moment. Asks of one key
+    /// and period count in one window, also if their limits differ.
     ///
     /// # Errors
-    /// Of kind `storage`.
+    /// Of kind `storage`; `config` if more places are asked for than a window has.
     async fn take(&self, asks: &[RateAsk]) -> Result<Option<Duration>>;
 }
 

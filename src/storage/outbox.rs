@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::Record;
 use crate::{
+    error::{Error, ErrorKind},
     event::{Event, OnUnknown},
     id::{Fingerprint, MessageId, TenantId},
     message::{Channel, Payload, Priority},
@@ -85,6 +86,13 @@ impl Entry {
     /// A message due at once, without idempotency key.
     pub fn new(record: Record, payload: Payload) -> Self {
         Self { record, payload, terms: Terms::default(), fingerprint: None }
+    }
+
+    /// What an entry is refused with whose key was used with other content.
+    pub fn conflict(&self, first: MessageId) -> Error {
+        let why = "this idempotency key was used with other content; use another key for another message";
+        let key = self.record.key.as_deref().unwrap_or_default().to_owned();
+        Error::new(ErrorKind::Conflict, why).with_field("key").with_context("key", key).with_message_id(first)
     }
 
     /// The same on these terms.
@@ -293,6 +301,8 @@ pub struct Leased {
     pub key: Option<Arc<str>>,
     /// The terms it was enqueued on; `due` is when it was due this time.
     pub terms: Terms,
+    /// When it was due for the first time in this generation: its age counts from here.
+    pub since: Timestamp,
     /// How many attempts were counted before.
     pub attempts: u32,
     /// How many of those do not count for the retry plan.
@@ -308,7 +318,7 @@ pub struct Leased {
 }
 
 impl Leased {
-    /// A message that was never tried.
+    /// A message that was never tried, and has been due since its id was made.
     pub fn new(lease: Lease, tenant: TenantId, payload: Payload, terms: Terms) -> Self {
         Self {
             lease,
@@ -316,6 +326,7 @@ impl Leased {
             payload,
             key: None,
             terms,
+            since: lease.id.made_at(),
             attempts: 0,
             excused: 0,
             losses: 0,
@@ -334,9 +345,10 @@ pub struct Claimed {
     pub now: Timestamp,
     /// The messages, in the order of the lanes.
     pub leased: Vec<Leased>,
-    /// When the next message of the lanes is due, if fewer were found than wished for and one waits.
+    /// When the next ready message of the lanes is due, after `now`, if fewer were found than wished
+    /// for and one waits. What else may keep it back does not count. Not said by claims of suspects.
     pub next_due: Option<Timestamp>,
-    /// True if a suspect of the lanes' channels waits to be claimed alone.
+    /// True if a claim of one suspect of these channels would find one now.
     pub suspects: bool,
 }
 
@@ -377,7 +389,8 @@ pub enum Next {
         /// The only provider instance that may be asked.
         pinned: Option<Arc<str>>,
     },
-    /// Its provider is paused: it waits until that is [resumed](super::Messages::resume).
+    /// Its provider is paused: it waits until that is [resumed](super::Messages::resume). If it is
+    /// not paused any more, the message is due as before.
     Paused {
         /// What is paused.
         by: Pause,
@@ -400,12 +413,22 @@ pub struct Settlement {
     pub attempts: u32,
     /// What happened.
     pub events: Vec<Event>,
+    /// The recipients that a dead, held or paused message must still be sent to when it is
+    /// replayed, released or resumed; `None` leaves those that were pending before.
+    pub left: Option<Vec<u32>>,
 }
 
 impl Settlement {
     /// The end of the lease on `leased` after `attempts`.
     pub fn new(leased: &Leased, next: Next, attempts: u32, events: Vec<Event>) -> Self {
-        Self { lease: leased.lease, tenant: leased.tenant.clone(), next, attempts, events }
+        Self { lease: leased.lease, tenant: leased.tenant.clone(), next, attempts, events, left: None }
+    }
+
+    /// The same with the recipients that are left.
+    #[must_use]
+    pub fn with_left(mut self, left: Option<Vec<u32>>) -> Self {
+        self.left = left;
+        self
     }
 }
 

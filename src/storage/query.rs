@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::QueueState;
+use super::{QueueState, Record};
 use crate::{
     id::{MessageId, TenantId},
     message::Channel,
@@ -110,6 +110,25 @@ impl Filter {
         self.until = Some(at);
         self
     }
+
+    /// True if a message with this record, in this state of the queue, is one of them.
+    pub fn matches(&self, record: &Record, state: Option<QueueState>) -> bool {
+        let recipient =
+            |address: &Arc<str>| record.recipients.iter().any(|recipient| recipient.0 == *address);
+        self.id.is_none_or(|id| id == record.id)
+            && self.channel.is_none_or(|channel| channel == record.channel)
+            && self.state.is_none_or(|wished| state == Some(wished))
+            && self.since.is_none_or(|since| since <= record.at)
+            && self.until.is_none_or(|until| record.at < until)
+            && named(self.category.as_ref(), record.category.as_ref())
+            && named(self.external_ref.as_ref(), record.external_ref.as_ref())
+            && self.recipient.as_ref().is_none_or(recipient)
+            && self.tag.as_ref().is_none_or(|tag| record.tags.contains(tag))
+    }
+}
+
+fn named(wished: Option<&Arc<str>>, name: Option<&Arc<str>>) -> bool {
+    wished.is_none() || wished == name
 }
 
 /// One page of a list, newest first.
@@ -141,11 +160,12 @@ impl Page {
 pub enum Act {
     /// Withdraw what waits (ready, suspect, held or paused).
     Cancel,
-    /// Stop what waits (ready or suspect) until it is released.
+    /// Stop what waits (ready or suspect) until it is released. The act's note is the reason.
     Hold,
-    /// Let go on what is held.
+    /// Let go on what is held: due as before, and still a suspect if it was one.
     Release,
-    /// Send dead letters again, as a new generation.
+    /// Send dead letters again at once, as a new generation with a `queued` event: whole, and with nothing
+    /// counted yet.
     Replay,
 }
 
@@ -238,7 +258,7 @@ pub struct QueueStats {
     pub now: Timestamp,
     /// How many messages there are of each channel and state; none are left out.
     pub depths: Vec<Depth>,
-    /// When the message was due that has been due for longest and that nobody has taken.
+    /// When the ready or suspect message was due that has been due for longest and that nobody has taken.
     pub oldest_waiting: Option<Timestamp>,
     /// When the lease ended that has been over for longest and that nobody has recovered.
     pub oldest_expired_lease: Option<Timestamp>,

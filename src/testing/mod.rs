@@ -5,7 +5,8 @@
 //! - [`Scripted`] plays a vendor's faults by a [`Script`]; [`ScriptedHttp`] those of an HTTP server.
 //! - [`ManualClock`] moves when it is told to.
 //! - [`conformance`] and [`provider_conformance!`](crate::provider_conformance)
-//!   are for those who write a provider.
+//!   are for those who write a provider; [`storage`] and
+//!   [`storage_conformance!`](crate::storage_conformance) for those who write a store.
 //!
 //! Nothing here is global: tests that run in parallel do not see each other.
 //!
@@ -39,6 +40,7 @@ mod matcher;
 mod recorder;
 mod script;
 mod scripted;
+pub mod storage;
 
 pub use clock::ManualClock;
 pub use http::{HttpStep, RecordedRequest, ScriptedHttp, answer};

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, StatusCode};
+use tidings::storage::{Filter, Page};
 use tidings::{
     AnyMessage, CallContext, Chat, Credential, Email, Messenger, MessengerBuilder, Push, Sms, Timestamp,
     Vendor, WhatsApp,
@@ -63,7 +64,7 @@ fn builder(clock: &ManualClock, http: &ScriptedHttp) -> MessengerBuilder {
 async fn send(printed: &mut Printed, by: &str, messenger: &Messenger, message: AnyMessage) {
     printed.result(by, &messenger.explain(message.clone()).await);
     printed.result(by, &messenger.send(message).await);
-    let known = messenger.list(None, 10).await.expect("a list");
+    let known = messenger.list(&Filter::new(), Page::first(10)).await.expect("a list");
     assert_eq!(known.len(), 1, "{by}: the message was sent, or at least tried");
     for tracked in known {
         printed.debug(by, &tracked);

@@ -53,6 +53,13 @@ pub(in crate::storage) fn details(record: &Record) -> String {
     json(&DetailsOf { to: &record.recipients, tags: &record.tags, metadata: &record.metadata })
 }
 
+/// The index of the recipient with this address, as [`Record::index_of`] finds it.
+pub(in crate::storage) fn index_in_details(details: &str, address: &str) -> Result<Option<u32>> {
+    let details: Details = serde_json::from_str(details).map_err(|e| unreadable("details", e))?;
+    let place = details.to.iter().position(|known| known.0.eq_ignore_ascii_case(address));
+    Ok(place.and_then(|place| u32::try_from(place).ok()))
+}
+
 /// The columns of a record.
 pub(in crate::storage) struct RecordRow {
     pub(in crate::storage) id: Uuid,

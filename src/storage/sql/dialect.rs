@@ -18,6 +18,7 @@ pub struct Dialect {
     kind: DialectKind,
     schema: Option<Arc<str>>,
     prefix: Arc<str>,
+    hash_key: Arc<[u8]>,
 }
 
 /// Which database.
@@ -36,12 +37,12 @@ impl Dialect {
 
     /// PostgreSQL, in the first schema of the search path.
     pub fn postgres() -> Self {
-        Self { kind: DialectKind::Postgres, schema: None, prefix: Self::PREFIX.into() }
+        Self::of(DialectKind::Postgres)
     }
 
     /// SQLite.
     pub fn sqlite() -> Self {
-        Self { kind: DialectKind::Sqlite, schema: None, prefix: Self::PREFIX.into() }
+        Self::of(DialectKind::Sqlite)
     }
 
     /// The same in this schema.
@@ -60,6 +61,24 @@ impl Dialect {
     pub fn with_prefix(mut self, prefix: &str) -> Result<Self> {
         self.prefix = plain("prefix", prefix)?;
         Ok(self)
+    }
+
+    /// The same with a key of your own for the hashes by which recipients are found. Whoever knows the key
+    /// can test whether an address is among them. To be the same for ever, and for all that
+    /// write to the same tables.
+    #[must_use]
+    pub fn with_hash_key(mut self, key: impl Into<Arc<[u8]>>) -> Self {
+        self.hash_key = key.into();
+        self
+    }
+
+    fn of(kind: DialectKind) -> Self {
+        Self { kind, schema: None, prefix: Self::PREFIX.into(), hash_key: (*b"tidings").into() }
+    }
+
+    /// The key of the recipients' hashes.
+    pub(in crate::storage) fn hash_key(&self) -> &[u8] {
+        &self.hash_key
     }
 
     /// Which database.

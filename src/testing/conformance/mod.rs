@@ -180,16 +180,16 @@ pub fn run<T>(rule: impl Future<Output = T>) -> T {
 }
 
 /// A rule of the contract in words, to be quoted when it is broken.
-struct Rule(&'static str);
+pub(super) struct Rule(pub(super) &'static str);
 
 impl Rule {
-    fn holds(&self, holds: bool, found: impl FnOnce() -> String) {
+    pub(super) fn holds(&self, holds: bool, found: impl FnOnce() -> String) {
         if !holds {
             self.broken(found());
         }
     }
 
-    fn broken(&self, found: impl fmt::Display) -> ! {
+    pub(super) fn broken(&self, found: impl fmt::Display) -> ! {
         panic!("broken rule: {}\n  found: {found}", self.0)
     }
 }

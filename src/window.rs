@@ -12,9 +12,9 @@ use crate::time::Monotonic;
 /// at the time of the later: memory stays bounded, and the limit is never exceeded.
 const PARTS: u32 = 128;
 
-/// How many were let through in the past period.
+/// How many were let through in the past period. The layer of rate limits and the stores count by it.
 #[derive(Clone, Debug)]
-pub(super) struct Window {
+pub(crate) struct Window {
     limit: u32,
     period: Duration,
     taken: u32,
@@ -29,13 +29,40 @@ struct Entry {
 }
 
 impl Window {
-    pub(super) fn new(limit: u32, period: Duration) -> Self {
+    pub(crate) fn new(limit: u32, period: Duration) -> Self {
         Self { limit, period, taken: 0, entries: VecDeque::new() }
+    }
+
+    /// A window with the entries that [`entries`](Self::entries) gave.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn restore(limit: u32, period: Duration, entries: &[[u64; 3]]) -> Self {
+        let at = |micros| Monotonic::from_start(Duration::from_micros(micros));
+        let entry = |[first, last, count]: &[u64; 3]| Entry {
+            first: at(*first),
+            last: at(*last),
+            count: u32::try_from(*count).unwrap_or(u32::MAX),
+        };
+        let entries: VecDeque<Entry> = entries.iter().map(entry).collect();
+        let taken = entries.iter().fold(0_u32, |taken, entry| taken.saturating_add(entry.count));
+        Self { limit, period, taken, entries }
+    }
+
+    /// Its entries, for those who keep them: first and last moment in microseconds, and places.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn entries(&self) -> impl Iterator<Item = [u64; 3]> + '_ {
+        let micros =
+            |at: Monotonic| u64::try_from(at.since(Monotonic::default()).as_micros()).unwrap_or(u64::MAX);
+        self.entries.iter().map(move |entry| [micros(entry.first), micros(entry.last), entry.count.into()])
+    }
+
+    /// The same places under another limit.
+    pub(crate) fn limit_to(&mut self, limit: u32) {
+        self.limit = limit;
     }
 
     /// How long until `count` more fit; `None` if they do now.
     /// More than the limit fit when the window is empty.
-    pub(super) fn wait(&mut self, now: Monotonic, count: u32) -> Option<Duration> {
+    pub(crate) fn wait(&mut self, now: Monotonic, count: u32) -> Option<Duration> {
         self.forget(now);
         let room = self.limit.saturating_sub(count.min(self.limit));
         let mut surplus = self.taken.saturating_sub(room);
@@ -52,7 +79,7 @@ impl Window {
     }
 
     /// Takes `count` places.
-    pub(super) fn take(&mut self, now: Monotonic, count: u32) {
+    pub(crate) fn take(&mut self, now: Monotonic, count: u32) {
         self.taken = self.taken.saturating_add(count);
         let grain = self.period / PARTS;
         match self.entries.back_mut().filter(|entry| now.since(entry.first) < grain) {
@@ -62,7 +89,7 @@ impl Window {
     }
 
     /// True if nothing is remembered.
-    pub(super) fn is_idle(&mut self, now: Monotonic) -> bool {
+    pub(crate) fn is_idle(&mut self, now: Monotonic) -> bool {
         self.forget(now);
         self.taken == 0
     }

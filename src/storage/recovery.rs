@@ -1,0 +1,188 @@
+//! What becomes of a message whose lease is over: one rule for every store of the crate.
+
+use std::sync::Arc;
+
+use super::QueueState;
+use crate::{
+    event::{Event, EventKind, OnUnknown},
+    id::MessageId,
+    time::Timestamp,
+};
+
+/// Losses after which a message is claimed alone.
+pub(in crate::storage) const SUSPECT: u32 = 2;
+
+/// Losses after which it is given up.
+const DEAD: u32 = 3;
+
+/// A message whose lease is over.
+#[derive(Clone, Debug)]
+pub(in crate::storage) struct Lost {
+    pub(in crate::storage) id: MessageId,
+    pub(in crate::storage) on_unknown: OnUnknown,
+    /// Whether its start was written down since it was claimed.
+    pub(in crate::storage) started: bool,
+    /// Whether someone asked meanwhile to cancel it.
+    pub(in crate::storage) cancel: bool,
+    pub(in crate::storage) attempts: u32,
+    pub(in crate::storage) losses: u32,
+    pub(in crate::storage) generation: u32,
+}
+
+/// What becomes of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(in crate::storage) struct Recovery {
+    /// `None` if it leaves the queue.
+    pub(in crate::storage) state: Option<QueueState>,
+    pub(in crate::storage) losses: u32,
+    /// Why it waits; `None` is as before.
+    pub(in crate::storage) reason: Option<Arc<str>>,
+    pub(in crate::storage) events: Vec<Event>,
+}
+
+/// The state of a message that waits after so many losses.
+pub(in crate::storage) const fn waiting(losses: u32) -> QueueState {
+    if losses >= SUSPECT { QueueState::Suspect } else { QueueState::Ready }
+}
+
+/// Why a message waits of which so many workers were lost.
+fn reason(losses: u32) -> Arc<str> {
+    match losses {
+        1 => "1 worker was lost that had it".into(),
+        more => format!("{more} workers were lost that had it").into(),
+    }
+}
+
+impl Lost {
+    /// Nobody can know more than: it was started, or it could have been.
+    const fn is_loss(&self) -> bool {
+        self.started || matches!(self.on_unknown, OnUnknown::Retry)
+    }
+
+    pub(in crate::storage) fn recover(&self, now: Timestamp) -> Recovery {
+        if self.is_loss() { self.count(now) } else { self.unharmed(now) }
+    }
+
+    fn unharmed(&self, now: Timestamp) -> Recovery {
+        let (state, events) = match self.cancel {
+            true => (None, vec![cancelled(self.id, self.generation, self.attempts, now)]),
+            false => (Some(waiting(self.losses)), Vec::new()),
+        };
+        Recovery { state, losses: self.losses, reason: None, events }
+    }
+
+    fn count(&self, now: Timestamp) -> Recovery {
+        let losses = self.losses.saturating_add(1);
+        let reason = reason(losses);
+        let (state, kind) = self.verdict(losses);
+        let mut events = vec![self.event(EventKind::Recovered, None, now)];
+        events.extend(kind.map(|kind| self.event(kind, Some(&reason), now)));
+        Recovery { state, losses, reason: Some(reason), events }
+    }
+
+    /// Where it stands after so many losses, and the event that says so.
+    fn verdict(&self, losses: u32) -> (Option<QueueState>, Option<EventKind>) {
+        match self.on_unknown {
+            OnUnknown::GiveUp => (None, Some(EventKind::Unknown)),
+            _ if self.cancel => (None, Some(EventKind::Cancelled)),
+            OnUnknown::Hold => (Some(QueueState::Held), Some(EventKind::Held)),
+            OnUnknown::Retry if losses >= DEAD => (Some(QueueState::Dead), Some(EventKind::Dead)),
+            OnUnknown::Retry => (Some(waiting(losses)), None),
+        }
+    }
+
+    fn event(&self, kind: EventKind, text: Option<&Arc<str>>, now: Timestamp) -> Event {
+        let attempt = if self.started { self.attempts } else { self.attempts.saturating_add(1) };
+        let mut event = own(self.id, kind, self.generation, now);
+        (event.attempt, event.text) = (attempt, text.cloned());
+        event
+    }
+}
+
+/// The event of a message that leaves the queue since someone withdrew it.
+pub(in crate::storage) fn cancelled(id: MessageId, generation: u32, attempts: u32, now: Timestamp) -> Event {
+    let mut event = own(id, EventKind::Cancelled, generation, now);
+    event.attempt = attempts;
+    event
+}
+
+/// The event of a dead letter that is sent again.
+pub(in crate::storage) fn replayed(id: MessageId, generation: u32, now: Timestamp) -> Event {
+    own(id, EventKind::Queued, generation, now)
+}
+
+fn own(id: MessageId, kind: EventKind, generation: u32, now: Timestamp) -> Event {
+    let mut event = Event::new(id, kind, now);
+    event.generation = generation;
+    event
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(9);
+
+    fn lost(on_unknown: OnUnknown, started: bool, losses: u32) -> Lost {
+        let id = MessageId::new(Timestamp::from_secs(1));
+        Lost { id, on_unknown, started, cancel: false, attempts: 4, losses, generation: 2 }
+    }
+
+    /// State, losses, and the kinds and attempts of events.
+    fn verdict(lost: &Lost) -> (Option<QueueState>, u32, Vec<(String, u32)>) {
+        let recovery = lost.recover(NOW);
+        assert!(recovery.events.iter().all(|event| event.generation == 2 && event.at == NOW));
+        let events = recovery.events.iter().map(|event| (event.kind.to_string(), event.attempt));
+        (recovery.state, recovery.losses, events.collect())
+    }
+
+    fn events(kinds: &[(&str, u32)]) -> Vec<(String, u32)> {
+        kinds.iter().map(|(kind, attempt)| ((*kind).to_owned(), *attempt)).collect()
+    }
+
+    #[test]
+    fn the_whole_table() {
+        use OnUnknown::{GiveUp, Hold, Retry};
+        use QueueState::{Dead, Held, Ready, Suspect};
+        type Row = (OnUnknown, bool, u32, Option<QueueState>, u32, &'static [(&'static str, u32)]);
+        let rows: [Row; 10] = [
+            (Retry, false, 0, Some(Ready), 1, &[("recovered", 5)]),
+            (Retry, true, 0, Some(Ready), 1, &[("recovered", 4)]),
+            (Retry, false, 1, Some(Suspect), 2, &[("recovered", 5)]),
+            (Retry, false, 2, Some(Dead), 3, &[("recovered", 5), ("dead", 5)]),
+            (Retry, true, 2, Some(Dead), 3, &[("recovered", 4), ("dead", 4)]),
+            (Hold, false, 0, Some(Ready), 0, &[]),
+            (Hold, false, 2, Some(Suspect), 2, &[]),
+            (Hold, true, 0, Some(Held), 1, &[("recovered", 4), ("held", 4)]),
+            (GiveUp, false, 0, Some(Ready), 0, &[]),
+            (GiveUp, true, 0, None, 1, &[("recovered", 4), ("unknown", 4)]),
+        ];
+        for (policy, started, losses, state, after, kinds) in rows {
+            let found = verdict(&lost(policy, started, losses));
+            assert_eq!(found, (state, after, events(kinds)), "{policy:?}, started {started}, {losses}");
+        }
+    }
+
+    #[test]
+    fn what_was_cancelled_meanwhile_leaves_the_queue() {
+        let rows = [
+            (OnUnknown::Retry, false, events(&[("recovered", 5), ("cancelled", 5)])),
+            (OnUnknown::Hold, true, events(&[("recovered", 4), ("cancelled", 4)])),
+            (OnUnknown::Hold, false, events(&[("cancelled", 4)])),
+            (OnUnknown::GiveUp, true, events(&[("recovered", 4), ("unknown", 4)])),
+        ];
+        for (policy, started, events) in rows {
+            let lost = Lost { cancel: true, ..lost(policy, started, 2) };
+            let (state, _, found) = verdict(&lost);
+            assert_eq!((state, found), (None, events), "{policy:?}, started {started}");
+        }
+    }
+
+    #[test]
+    fn the_reason_counts() {
+        let reason = |losses| lost(OnUnknown::Retry, false, losses).recover(NOW).reason;
+        assert_eq!(reason(0).as_deref(), Some("1 worker was lost that had it"));
+        assert_eq!(reason(2).as_deref(), Some("3 workers were lost that had it"));
+        assert_eq!(lost(OnUnknown::Hold, false, 2).recover(NOW).reason, None);
+    }
+}

@@ -1,0 +1,107 @@
+//! Who must not be written to.
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteRow;
+
+use super::{
+    SqliteStore,
+    group::Work,
+    tx::{Tx, column, json},
+};
+use crate::{
+    error::Result,
+    id::TenantId,
+    message::Channel,
+    storage::{Suppression, SuppressionStore, sql::channel_from},
+    time::Timestamp,
+};
+
+/// In the column `channel`: every channel.
+const ALL: &str = "";
+
+fn word(channel: Option<Channel>) -> &'static str {
+    channel.map_or(ALL, Channel::as_str)
+}
+
+struct Suppress(TenantId, Suppression);
+
+const PUT: &str = "\
+INSERT INTO {suppressions} (tenant, channel, address, shown, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (tenant, channel, address)
+    DO UPDATE SET shown = excluded.shown, reason = excluded.reason, at = excluded.at";
+
+#[async_trait]
+impl Work for Suppress {
+    type Answer = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let Self(tenant, Suppression { channel, address, reason, at }) = self;
+        let asked = tx.statement(PUT).bind(tenant.as_str().to_owned()).bind(word(*channel));
+        let asked = asked.bind(address.0.to_ascii_lowercase()).bind(address.0.clone());
+        tx.run(asked.bind(reason.clone()).bind(at.as_micros())).await?;
+        Ok(())
+    }
+}
+
+struct Unsuppress {
+    tenant: TenantId,
+    channel: Option<Channel>,
+    address: String,
+}
+
+const REMOVE: &str = "DELETE FROM {suppressions} WHERE tenant = ?1 AND channel = ?2 AND address = ?3";
+
+#[async_trait]
+impl Work for Unsuppress {
+    type Answer = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool> {
+        let asked = tx.statement(REMOVE).bind(self.tenant.as_str().to_owned()).bind(word(self.channel));
+        Ok(tx.run(asked.bind(self.address.clone())).await? > 0)
+    }
+}
+
+/// A suppression on the channel comes before one on all of them.
+const FIND: &str = "\
+SELECT j.key, s.channel, s.shown, s.reason, s.at FROM json_each(?1) AS j CROSS JOIN {suppressions} s
+    ON s.tenant = ?2 AND s.channel IN (?3, '') AND s.address = j.value
+ORDER BY s.channel";
+
+#[async_trait]
+impl SuppressionStore for SqliteStore {
+    async fn suppress(&self, tenant: &TenantId, suppression: Suppression) -> Result<()> {
+        self.writer.run(Suppress(tenant.clone(), suppression)).await
+    }
+
+    async fn unsuppress(&self, tenant: &TenantId, channel: Option<Channel>, address: &str) -> Result<bool> {
+        let address = address.to_ascii_lowercase();
+        self.writer.run(Unsuppress { tenant: tenant.clone(), channel, address }).await
+    }
+
+    async fn suppressed(
+        &self,
+        tenant: &TenantId,
+        channel: Channel,
+        addresses: &[&str],
+    ) -> Result<Vec<Option<Suppression>>> {
+        let mut found = vec![None; addresses.len()];
+        let lower: Vec<String> = addresses.iter().map(|address| address.to_ascii_lowercase()).collect();
+        let asked = self.core.statement(FIND).bind(json(&lower)).bind(tenant.as_str().to_owned());
+        for row in self.readers.rows(asked.bind(channel.as_str())).await? {
+            let place = usize::try_from(column::<i64>(&row, 0)?).unwrap_or(usize::MAX);
+            if let Some(found) = found.get_mut(place) {
+                *found = Some(read(&row)?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<Suppression> {
+    let channel = match column(row, 1)? {
+        ALL => None,
+        word => Some(channel_from(word)?),
+    };
+    let (address, reason): (&str, &str) = (column(row, 2)?, column(row, 3)?);
+    Ok(Suppression::new(channel, address, reason, Timestamp::from_micros(column(row, 4)?)))
+}

@@ -1,0 +1,5 @@
+//! Workers.
+mod decide;
+mod pace;
+mod plan;
+pub use plan::RetryPlan;
