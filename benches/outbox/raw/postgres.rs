@@ -1,30 +1,33 @@
-//! Postgres by hand.
+//! Postgres by hand: arrays, SKIP LOCKED, one statement a batch.
 
 use sqlx::{AssertSqlSafe, PgPool, Row, types::Uuid};
 use tokio::task::JoinSet;
 
-/// The tables in a schema, and the statements that were written for them.
+use super::{DETAILS, HASHES, WORKER, fresh_id, now_micros};
+use crate::message::VENDOR;
+
+/// What is claimed and settled at a time.
+const BATCH: i64 = 500;
+
+/// Statements over the store's own tables.
 #[derive(Clone)]
 pub(crate) struct Raw {
     pub(crate) pool: PgPool,
     claim: String,
     settle: String,
     insert: String,
-    pub(crate) events: String,
+    /// What a settle writes: the very text that ours writes.
+    events: String,
 }
 
-/// What is claimed and settled at a time.
-pub(crate) const BATCH: i64 = 500;
-const LEASE_MICROS: i64 = 60_000_000;
-
 impl Raw {
-    /// Over tables that stand in `schema` under names that begin with `prefix`; a settle writes `events`.
-    pub(crate) fn new(pool: PgPool, prefix: &str, events: String) -> Self {
-        let fill = |sql: &str| sql.replace("{t}", prefix);
-        Self { pool, claim: fill(CLAIM), settle: fill(SETTLE), insert: fill(INSERT), events }
+    /// Over the tables in `schema`.
+    pub(crate) fn new(pool: PgPool, schema: &str, events: String) -> Self {
+        let named = |sql: &str| sql.replace("{t}", &format!("{schema}.tidings_"));
+        Self { pool, claim: named(CLAIM), settle: named(SETTLE), insert: named(INSERT), events }
     }
 
-    /// Claims and settles until the queue is empty, on so many connections.
+    /// Claims and settles until the queue is empty, on so many connections; answers how many messages.
     pub(crate) async fn drain(&self, lanes: usize) -> usize {
         let mut tasks = JoinSet::new();
         (0..lanes).for_each(|_| drop(tasks.spawn(self.clone().lane())));
@@ -46,42 +49,40 @@ impl Raw {
 
     /// One batch: its token, its ids, and how many octets its payloads have.
     pub(crate) async fn claim(&self) -> (Uuid, Vec<Uuid>, usize) {
-        let token = Uuid::now_v7();
-        let query = sqlx::query(AssertSqlSafe(self.claim.as_str())).bind(token).bind(BATCH).bind(LEASE_MICROS);
+        let token = fresh_id();
+        let query = sqlx::query(AssertSqlSafe(self.claim.as_str())).bind(token).bind(BATCH).bind(WORKER);
         let rows = query.fetch_all(&self.pool).await.expect("a claim");
         let octets = rows.iter().map(|row| row.get::<&[u8], _>("payload").len()).sum();
         (token, rows.iter().map(|row| row.get("id")).collect(), octets)
     }
 
     pub(crate) async fn settle(&self, token: Uuid, ids: Vec<Uuid>) {
-        let at = vec![now_micros(); ids.len()];
-        let providers = vec![crate::message::VENDOR; ids.len()];
-        let events = vec![self.events.as_str(); ids.len()];
-        let query = sqlx::query(AssertSqlSafe(self.settle.as_str())).bind(token).bind(&ids).bind(at);
-        query.bind(providers).bind(events).execute(&self.pool).await.expect("a settle");
+        let count = ids.len();
+        let query = sqlx::query(AssertSqlSafe(self.settle.as_str())).bind(token).bind(ids);
+        let query = query.bind(vec![now_micros(); count]).bind(vec![VENDOR; count]);
+        let query = query.bind(vec![self.events.as_str(); count]);
+        query.execute(&self.pool).await.expect("a settle");
     }
 
     /// Inserts messages, `payload` in each.
     pub(crate) async fn insert(&self, count: usize, payload: &[u8]) {
-        let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
-        let payloads = vec![payload; count];
-        let query = sqlx::query(AssertSqlSafe(self.insert.as_str())).bind(ids).bind(now_micros()).bind(payloads);
-        query.bind(DETAILS).bind([7u8; 8].as_slice()).execute(&self.pool).await.expect("an insert");
+        let ids: Vec<Uuid> = (0..count).map(|_| fresh_id()).collect();
+        let query = sqlx::query(AssertSqlSafe(self.insert.as_str())).bind(ids).bind(now_micros());
+        let query = query.bind(vec![payload; count]).bind(DETAILS).bind(HASHES);
+        query.execute(&self.pool).await.expect("an insert");
+    }
+
+    /// Inserts one message, and tells those who listen, in one transaction.
+    pub(crate) async fn insert_and_notify(&self, payload: &[u8], channel: &str) {
+        let sql = format!("{} RETURNING pg_notify('{channel}', '')", self.insert);
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(vec![fresh_id()]).bind(now_micros());
+        let query = query.bind(vec![payload]).bind(DETAILS).bind(HASHES);
+        query.execute(&self.pool).await.expect("an insert");
     }
 }
 
-pub(crate) fn now_micros() -> i64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-    now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
-}
-
-const DETAILS: &str = r#"{"to":["ada@example.org"]}"#;
-
 const CLAIM: &str = "\
-WITH lease AS (
-  INSERT INTO {t}leases (token, worker, until)
-  VALUES ($1, 'by hand', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $3)
-), picked AS MATERIALIZED (
+WITH picked AS MATERIALIZED (
   SELECT id FROM {t}queue
   WHERE state = 'ready' AND channel = 'email' AND priority = 1
     AND due <= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
@@ -89,6 +90,10 @@ WITH lease AS (
 ), taken AS (
   UPDATE {t}queue AS q SET state = 'leased', token = $1 FROM picked WHERE q.id = picked.id
   RETURNING q.id, q.tenant, q.channel, q.due, q.attempts, q.generation
+), leased AS (
+  INSERT INTO {t}leases (token, until, unsettled, worker, ids)
+  SELECT $1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + 60000000, count(*), $3, array_agg(id)
+  FROM taken HAVING count(*) > 0
 )
 SELECT taken.*, m.payload_version, m.payload_codec, m.payload
 FROM taken JOIN {t}messages AS m ON m.id = taken.id";
@@ -112,28 +117,5 @@ WITH said AS (
     payload_codec, payload)
   SELECT id, 'default', 'email', $2, $5, $4, 1, 'retry', 1, 'json', payload FROM said
 )
-INSERT INTO {t}queue (id, tenant, channel, priority, due, state, payload_version, on_unknown, started, attempts,
-  excused, losses, generation, cancel)
-SELECT id, 'default', 'email', 1, $2, 'ready', 1, 'retry', false, 0, 0, 0, 0, false FROM said";
-
-/// The tables as they were first thought of.
-pub(crate) const TABLES: &str = "\
-CREATE TABLE {t}messages (id uuid PRIMARY KEY, tenant text NOT NULL, channel text NOT NULL, at bigint NOT NULL, key text,
-  fingerprint bytea, category text, external_ref text, recipient_hashes bytea NOT NULL, details text NOT NULL,
-  due bigint, expires bigint, priority smallint, on_unknown text, ordering_key text, payload_version smallint,
-  payload_codec text, payload_key_id text, payload bytea, payload_blobs text);
-CREATE UNIQUE INDEX ON {t}messages (tenant, channel, key) WHERE key IS NOT NULL AND payload_version IS NOT NULL;
-CREATE INDEX ON {t}messages (tenant, external_ref) WHERE external_ref IS NOT NULL;
-CREATE TABLE {t}queue (id uuid PRIMARY KEY, tenant text NOT NULL, channel text NOT NULL, priority smallint NOT NULL,
-  due bigint NOT NULL, state text NOT NULL, payload_version smallint NOT NULL, ordering_key text, on_unknown text NOT NULL,
-  started boolean NOT NULL, attempts integer NOT NULL, excused integer NOT NULL, losses integer NOT NULL,
-  generation integer NOT NULL, token uuid, cancel boolean NOT NULL, pending text, pinned text, paused_by text, reason text);
-CREATE INDEX ON {t}queue (channel, priority, due, id) WHERE state = 'ready';
-CREATE INDEX ON {t}queue (token) WHERE token IS NOT NULL;
-CREATE INDEX ON {t}queue (tenant, ordering_key, id) WHERE ordering_key IS NOT NULL;
-CREATE UNIQUE INDEX ON {t}queue (tenant, ordering_key) WHERE state = 'leased' AND ordering_key IS NOT NULL;
-CREATE TABLE {t}leases (token uuid PRIMARY KEY, worker text NOT NULL, until bigint NOT NULL);
-CREATE TABLE {t}history (seq bigserial PRIMARY KEY, message uuid NOT NULL, at bigint NOT NULL, provider text,
-  vendor_id text, events text NOT NULL);
-CREATE INDEX ON {t}history (message);
-CREATE INDEX ON {t}history (provider, vendor_id) WHERE vendor_id IS NOT NULL";
+INSERT INTO {t}queue (id, tenant, channel, priority, due, since, payload_version, on_unknown)
+SELECT id, 'default', 'email', 1, $2, $2, 1, 'retry' FROM said";

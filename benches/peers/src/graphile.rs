@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
-use crate::{measure, message, server::Server};
+use crate::{measure, message, postgres::Sides, server::Server};
 
 #[derive(Serialize, Deserialize)]
 struct Send {
@@ -115,9 +115,10 @@ impl Graphile {
 
 pub(crate) async fn bench() -> f64 {
     let server = Server::start().await;
-    let theirs = Graphile::new(&server, measure::size("TIDINGS_BENCH_BACKLOG", 100_000)).await;
-    for _ in 0..3 {
-        println!("graphile {:.0}/s", theirs.round().await);
-    }
-    f64::NAN
+    let count = measure::size("TIDINGS_BENCH_BACKLOG", 100_000);
+    let (sides, theirs) = (Sides::new(&server).await, Graphile::new(&server, count).await);
+    let what = format!("a backlog of {count} on Postgres, delivered");
+    let rounds = measure::size("TIDINGS_BENCH_ROUNDS", 5);
+    let (ours, theirs) = (async || sides.deliver_ours(count).await, async || theirs.round().await);
+    measure::ratio(&what, rounds, ours, ("graphile_worker", theirs)).await
 }

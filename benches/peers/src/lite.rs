@@ -13,7 +13,13 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{measure, message};
+use crate::{
+    measure, message,
+    sqlite::{self, Folder},
+};
+
+/// The fastest of the settings that were tried, with its own lock of each task off.
+const BATCH: usize = 500;
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Send {
@@ -37,9 +43,11 @@ async fn open(path: &std::path::Path) -> SqlitePool {
     pool
 }
 
-async fn round(folder: &std::path::Path, count: usize, config: Config) -> f64 {
-    let pool = open(&folder.join("apalis.db")).await;
+async fn round(folder: &Folder, count: usize) -> f64 {
+    let path = folder.file("apalis.db");
+    let pool = open(&path).await;
     sqlx::query("DELETE FROM Jobs").execute(&pool).await.expect("an empty table");
+    let config = Config::default().queue("send").batch_size(BATCH).lock_tasks(false);
     let mut storage: SqliteStorage<Send> = SqliteStorage::new(&pool).with_config(config);
     let job = Send { message: serde_json::from_slice(&message::stored(&message::email())).expect("JSON") };
     storage.push_bulk(vec![job; count]).await.expect("pushed");
@@ -48,20 +56,18 @@ async fn round(folder: &std::path::Path, count: usize, config: Config) -> f64 {
         .data(Arc::new(AtomicUsize::new(count)))
         .build(deliver);
     let seconds = measure::seconds(async { worker.run().await.expect("a worker that ends well") }).await;
-    let done: i64 = sqlx::query_scalar("SELECT count(*) FROM Jobs WHERE status = 'Done'").fetch_one(&pool).await.expect("a count");
-    println!("done {done}");
+    let done = sqlx::query_scalar("SELECT count(*) FROM Jobs WHERE status = 'Done'").fetch_one(&pool).await;
+    assert_eq!(done.ok(), Some(count as i64), "all were delivered");
     pool.close().await;
     count as f64 / seconds
 }
 
 pub(crate) async fn bench() -> f64 {
-    let folder = std::env::temp_dir().join(format!("tidings-peers-lite.{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
+    let folder = Folder::new("lite");
     let count = measure::size("TIDINGS_BENCH_LITE", 5_000);
-    for (batch, lock) in [(10, true), (500, true), (500, false), (10, false)] {
-        let config = Config::default().queue("send").batch_size(batch).lock_tasks(lock);
-        println!("apalis-sqlite batch {batch} lock {lock} {:.0}/s", round(&folder, count, config).await);
-    }
-    std::fs::remove_dir_all(&folder).expect("the folder");
-    f64::NAN
+    let what = format!("a backlog of {count} in SQLite, delivered");
+    let rounds = measure::size("TIDINGS_BENCH_ROUNDS", 3);
+    let ours = async || sqlite::deliver_ours(&folder, count).await;
+    let theirs = async || round(&folder, count).await;
+    measure::ratio(&what, rounds, ours, ("apalis-sqlite", theirs)).await
 }

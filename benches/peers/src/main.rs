@@ -9,9 +9,22 @@ mod lite;
 mod measure;
 #[path = "../../outbox/message.rs"]
 mod message;
+#[path = "../../outbox/ours.rs"]
+#[allow(dead_code, reason = "the baseline by hand needs the rest")]
+mod ours;
+#[path = "../../outbox/postgres.rs"]
+#[allow(dead_code, reason = "the baseline by hand needs the rest")]
+mod postgres;
 mod push;
+#[path = "../../outbox/raw/mod.rs"]
+#[allow(dead_code, reason = "the baseline by hand needs the rest")]
+mod raw;
 #[path = "../../outbox/server.rs"]
+#[allow(dead_code, reason = "the baseline by hand needs the rest")]
 mod server;
+#[path = "../../outbox/sqlite.rs"]
+#[allow(dead_code, reason = "the baseline by hand needs the rest")]
+mod sqlite;
 
 use futures::future::BoxFuture;
 

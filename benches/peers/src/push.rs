@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio::task::JoinSet;
 
-use crate::{measure, message, server::Server};
+use crate::{measure, message, postgres::Sides, server::Server};
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Send {
@@ -53,23 +53,27 @@ async fn in_batches(mut storage: PostgresStorage<Send>, count: usize) {
 
 pub(crate) async fn single() -> f64 {
     let server = Server::start().await;
-    let (pool, storage) = apalis(&server).await;
+    let (sides, (pool, storage)) = (Sides::new(&server).await, apalis(&server).await);
     let count = measure::size("TIDINGS_BENCH_SINGLE", 8_000);
-    for _ in 0..3 {
+    let theirs = async || {
         empty(&pool).await;
-        println!("apalis-postgres single {:.0}/s", count as f64 / measure::seconds(one_by_one(&storage, count)).await);
-    }
-    f64::NAN
+        count as f64 / measure::seconds(one_by_one(&storage, count)).await
+    };
+    let what = format!("single messages enqueued on Postgres by {CALLERS} callers");
+    let rounds = measure::size("TIDINGS_BENCH_ROUNDS", 7);
+    let ours = async || sides.enqueue_ours(CALLERS, count).await;
+    measure::ratio(&what, rounds, ours, ("apalis-postgres", theirs)).await
 }
 
 pub(crate) async fn batch() -> f64 {
     let server = Server::start().await;
-    let (pool, storage) = apalis(&server).await;
-    let count = measure::size("TIDINGS_BENCH_BATCH", 20_000);
-    for _ in 0..3 {
+    let (sides, (pool, storage)) = (Sides::new(&server).await, apalis(&server).await);
+    let count = measure::size("TIDINGS_BENCH_BATCH", 50_000);
+    let theirs = async || {
         empty(&pool).await;
-        let seconds = measure::seconds(in_batches(storage.clone(), count)).await;
-        println!("apalis-postgres batch {:.0}/s", count as f64 / seconds);
-    }
-    f64::NAN
+        count as f64 / measure::seconds(in_batches(storage.clone(), count)).await
+    };
+    let rounds = measure::size("TIDINGS_BENCH_ROUNDS", 7);
+    let ours = async || sides.enqueue_batches(count).await;
+    measure::ratio("batches of 1,000 enqueued on Postgres", rounds, ours, ("apalis-postgres", theirs)).await
 }
