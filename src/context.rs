@@ -24,6 +24,13 @@ impl CallContext {
         Self { clock, http: None, deadline: None }
     }
 
+    /// The same over another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// The same with an HTTP transport.
     #[must_use]
     pub fn with_http(mut self, http: Arc<dyn HttpTransport>) -> Self {

@@ -334,6 +334,13 @@ impl<'a, M: Message> Outgoing<'a, M> {
         self
     }
 
+    /// The same as this attempt, for events that no vendor was asked for.
+    #[must_use]
+    pub(crate) fn with_attempt(mut self, attempt: u32) -> Self {
+        self.attempt = attempt;
+        self
+    }
+
     /// The same as the next attempt.
     #[must_use]
     pub fn next_attempt(mut self, local: u32) -> Self {

@@ -33,28 +33,6 @@ impl Window {
         Self { limit, period, taken: 0, entries: VecDeque::new() }
     }
 
-    /// A window with the entries that [`entries`](Self::entries) gave.
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
-    pub(crate) fn restore(limit: u32, period: Duration, entries: &[[u64; 3]]) -> Self {
-        let at = |micros| Monotonic::from_start(Duration::from_micros(micros));
-        let entry = |[first, last, count]: &[u64; 3]| Entry {
-            first: at(*first),
-            last: at(*last),
-            count: u32::try_from(*count).unwrap_or(u32::MAX),
-        };
-        let entries: VecDeque<Entry> = entries.iter().map(entry).collect();
-        let taken = entries.iter().fold(0_u32, |taken, entry| taken.saturating_add(entry.count));
-        Self { limit, period, taken, entries }
-    }
-
-    /// Its entries, for those who keep them: first and last moment in microseconds, and places.
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
-    pub(crate) fn entries(&self) -> impl Iterator<Item = [u64; 3]> + '_ {
-        let micros =
-            |at: Monotonic| u64::try_from(at.since(Monotonic::default()).as_micros()).unwrap_or(u64::MAX);
-        self.entries.iter().map(move |entry| [micros(entry.first), micros(entry.last), entry.count.into()])
-    }
-
     /// The same places under another limit.
     pub(crate) fn limit_to(&mut self, limit: u32) {
         self.limit = limit;
@@ -92,6 +70,20 @@ impl Window {
     pub(crate) fn is_idle(&mut self, now: Monotonic) -> bool {
         self.forget(now);
         self.taken == 0
+    }
+
+    /// What it holds, the oldest first: the first and the last time of each entry, and its count. For stores.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Monotonic, Monotonic, u32)> + '_ {
+        self.entries.iter().map(|entry| (entry.first, entry.last, entry.count))
+    }
+
+    /// The same holding what another held.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn with_entries(mut self, entries: impl Iterator<Item = (Monotonic, Monotonic, u32)>) -> Self {
+        self.entries = entries.map(|(first, last, count)| Entry { first, last, count }).collect();
+        self.taken = self.entries.iter().fold(0, |taken, entry| taken.saturating_add(entry.count));
+        self
     }
 
     fn forget(&mut self, now: Monotonic) {

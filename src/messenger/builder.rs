@@ -298,6 +298,7 @@ impl MessengerBuilder {
     fn assembled(self) -> Messenger {
         let limits = if self.default_limits { RateLimit::defaults() } else { Vec::new() };
         let stack = Stack {
+            outer: Vec::new(),
             per_send: self.per_send,
             per_attempt: self.per_attempt,
             retry: RetryLayer::new(self.retry),
@@ -305,18 +306,11 @@ impl MessengerBuilder {
             limiter: RateLimiter::new(self.limits.into_iter().chain(limits)),
             timeout: AttemptTimeout::new(self.attempt),
         };
-        let Channels { chat, email, push, sms, whatsapp } = self.providers;
-        let channels = Channels {
-            chat: layered(&stack, chat),
-            email: layered(&stack, email),
-            push: layered(&stack, push),
-            sms: layered(&stack, sms),
-            whatsapp: layered(&stack, whatsapp),
-        };
         let cx = context(self.clock, self.http);
         let memory = Arc::new(MemoryStore::default().with_clock(cx.shared_clock()));
         let inner = Inner {
-            channels,
+            channels: self.providers.layered(&stack),
+            bare: self.providers,
             stack,
             defaults: self.defaults,
             messages: self.kept.messages.unwrap_or_else(|| memory.clone()),
@@ -389,13 +383,6 @@ fn names<M: Message>(slot: &Option<Slot<M>>) -> Vec<String> {
         }
         _ => Vec::new(),
     }
-}
-
-fn layered<M: Routed>(stack: &Stack, slot: Option<Slot<M>>) -> Option<Slot<M>> {
-    Some(match slot? {
-        Slot::Fixed(provider) => Slot::Fixed(stack.around(provider)),
-        source @ Slot::Source(_) => source,
-    })
 }
 
 fn context(clock: Arc<dyn Clock>, http: Option<Arc<dyn HttpTransport>>) -> CallContext {

@@ -6,10 +6,10 @@ use super::defaults::DefaultsTable;
 use crate::{
     error::{Error, ErrorKind, Result},
     id::TenantId,
-    message::{Chat, Email, Message, Push, Sms, WhatsApp},
+    message::{Channel, Chat, Email, Message, Push, Sms, WhatsApp},
     middleware::{
         AnyLayer, AttemptTimeout, Breaker, ContextLayer, GateLayer, Layer, RateLimiter, RetryLayer,
-        SplitLayer, admits, around_vendors,
+        RetryPolicy, SplitLayer, admits, around_vendors,
     },
     provider::{Provider, ProviderSource},
 };
@@ -22,6 +22,16 @@ pub(super) enum Slot<M: Message> {
     Source(Arc<dyn ProviderSource<M>>),
 }
 
+// Derived, it would ask that the message be `Clone` in more places than it helps.
+impl<M: Message> Clone for Slot<M> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Fixed(provider) => Self::Fixed(Arc::clone(provider)),
+            Self::Source(source) => Self::Source(Arc::clone(source)),
+        }
+    }
+}
+
 impl<M: Message> fmt::Debug for Slot<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -32,7 +42,7 @@ impl<M: Message> fmt::Debug for Slot<M> {
 }
 
 /// All channels of a messenger.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Channels {
     pub(super) chat: Option<Slot<Chat>>,
     pub(super) email: Option<Slot<Email>>,
@@ -128,7 +138,41 @@ impl<M: Routed> Chosen<M> {
     }
 }
 
+impl<M: Routed> Slot<M> {
+    /// The same with the layers of `stack` around a fixed provider.
+    fn layered(&self, stack: &Stack) -> Self {
+        match self {
+            Self::Fixed(provider) => Self::Fixed(stack.around(Arc::clone(provider))),
+            source @ Self::Source(_) => source.clone(),
+        }
+    }
+}
+
 impl Channels {
+    /// The same with the layers of `stack` around all fixed providers.
+    pub(super) fn layered(&self, stack: &Stack) -> Self {
+        Self {
+            chat: self.chat.as_ref().map(|slot| slot.layered(stack)),
+            email: self.email.as_ref().map(|slot| slot.layered(stack)),
+            push: self.push.as_ref().map(|slot| slot.layered(stack)),
+            sms: self.sms.as_ref().map(|slot| slot.layered(stack)),
+            whatsapp: self.whatsapp.as_ref().map(|slot| slot.layered(stack)),
+        }
+    }
+
+    /// Those that have a provider.
+    pub(super) fn configured(&self) -> Vec<Channel> {
+        let Self { chat, email, push, sms, whatsapp } = self;
+        let all = [
+            (Channel::Chat, chat.is_some()),
+            (Channel::Email, email.is_some()),
+            (Channel::Push, push.is_some()),
+            (Channel::Sms, sms.is_some()),
+            (Channel::WhatsApp, whatsapp.is_some()),
+        ];
+        all.into_iter().filter(|(_, is_there)| *is_there).map(|(channel, _)| channel).collect()
+    }
+
     /// The provider for this tenant's message, one of whose vendors can send it.
     pub(super) async fn choose<M: Routed>(&self, tenant: &TenantId, message: &M) -> Result<Chosen<M>> {
         match M::slot(self) {
@@ -175,6 +219,8 @@ pub(super) fn some_vendor_admits<M: Message>(provider: &Arc<dyn Provider<M>>, me
 /// The layers, in the one order that they have.
 #[derive(Debug)]
 pub(super) struct Stack {
+    /// Around each vendor, outside of all others: a worker's own.
+    pub(super) outer: Vec<Arc<dyn AnyLayer>>,
     pub(super) per_send: Vec<Arc<dyn AnyLayer>>,
     pub(super) per_attempt: Vec<Arc<dyn AnyLayer>>,
     pub(super) retry: RetryLayer,
@@ -188,6 +234,20 @@ impl Stack {
     pub(super) fn around<M: Routed>(&self, provider: Arc<dyn Provider<M>>) -> Arc<dyn Provider<M>> {
         let routed = around_vendors(provider, &|vendor| self.around_vendor(vendor));
         self.per_send.iter().rev().fold(routed, |inner, layer| M::layered(&**layer, inner))
+    }
+
+    /// The same for messages that wait in the queue: nothing in it waits, and `outer` is around all.
+    pub(super) fn for_queue(&self, outer: Vec<Arc<dyn AnyLayer>>) -> Self {
+        Self {
+            outer,
+            per_send: self.per_send.clone(),
+            per_attempt: self.per_attempt.clone(),
+            // There is one owner of waiting: the queue.
+            retry: RetryLayer::new(RetryPolicy::none()),
+            breaker: self.breaker.clone(),
+            limiter: self.limiter.for_queue(),
+            timeout: self.timeout,
+        }
     }
 
     /// True if there are layers that this crate did not write.
@@ -211,6 +271,8 @@ impl Stack {
         // Outside of all that belongs to one attempt.
         let inner = self.retry.wrap(inner);
         // Outside the retries, so that a part of a batch is repeated and not the whole.
-        SplitLayer.wrap(inner)
+        let inner = SplitLayer.wrap(inner);
+        // Outside of all: what is paused or has no seat free is not touched.
+        self.outer.iter().rev().fold(inner, |inner, layer| M::layered(&**layer, inner))
     }
 }

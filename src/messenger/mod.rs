@@ -25,6 +25,7 @@ mod enqueue;
 mod explain;
 mod flight;
 mod follow;
+mod line;
 mod options;
 mod prepared;
 mod queue;
@@ -36,6 +37,7 @@ pub use defaults::Defaults;
 pub use draft::Draft;
 pub use enqueue::{EnqueueManyRequest, EnqueueRequest, EnqueueStreamRequest, StreamReport};
 pub use explain::{Explanation, ProviderVerdict};
+pub(crate) use line::{Ended, Line, Ready};
 pub use prepared::Prepared;
 pub use request::{BatchRequest, SendRequest};
 pub use sent::Sent;
@@ -75,6 +77,8 @@ pub struct Messenger {
 
 struct Inner {
     channels: Channels,
+    /// The same without layers.
+    bare: Channels,
     stack: Stack,
     defaults: DefaultsTable,
     messages: Arc<dyn Messages>,

@@ -18,15 +18,18 @@ mod breaker;
 mod concurrent;
 mod context;
 mod gate;
+mod pauses;
 mod progress;
 mod rate_limit;
 mod retry;
 mod split;
 mod timeout;
+mod turns;
 
 pub use breaker::{Breaker, BreakerPolicy};
 pub(crate) use context::ContextLayer;
 pub(crate) use gate::{GateLayer, admits};
+pub(crate) use pauses::Pauses;
 pub(crate) use progress::Progress;
 pub use rate_limit::{Rate, RateKey, RateLimit, RateLimiter};
 pub use retry::{RetryLayer, RetryPolicy};

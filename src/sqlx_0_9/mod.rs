@@ -4,9 +4,13 @@
 //! beside this one.
 
 mod enqueue_in;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 pub use enqueue_in::{EnqueueIn, OutboxTransaction};
+#[cfg(feature = "postgres")]
+pub use postgres::postgres_store;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{begin_immediate, sqlite_store};

@@ -21,6 +21,9 @@ use crate::{
 mod forward;
 mod memory;
 mod outbox;
+mod places;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod query;
 mod record;
 mod recovery;
@@ -35,6 +38,8 @@ pub use outbox::{
     Cancelled, Claim, Claimed, Enqueued, Entry, Lane, Lease, Leased, Next, Pause, Place, QueueState, Scope,
     Settlement, Terms,
 };
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use query::{Act, ActRecord, Depth, Filter, Page, QueueStats, Retention};
 pub use record::{RecipientText, Record, Tracked};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -89,8 +89,8 @@ hold() {
 # A second TERM must not cut the stopping short: whoever ends a process group sends one, our caller another.
 finish() {
   trap '' INT TERM
-  # By its own word: $BOUNCER is the shell between us and it.
-  [ ! -s bouncer.pid ] || kill "$(cat bouncer.pid)" 2>/dev/null || true
+  # By its own id: $BOUNCER is the shell that stands around it.
+  [ ! -s bouncer.pid ] || signal TERM "$(cat bouncer.pid)" || true
   stop_postgres
 }
 

@@ -11,17 +11,17 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use crate::{
-    error::{Error, Result},
-    storage::{RateAsk, SharedLimits},
+    error::Result,
+    storage::{
+        RateAsk, SharedLimits,
+        places::{Name, places},
+    },
     time::Monotonic,
     window::Window,
 };
 
 /// Keys that have been idle are dropped when there are more than this many.
 const KEYS: usize = 10_000;
-
-/// A window is named by its key and its length, so that a limit may change while places are taken.
-type Name = (Arc<str>, Duration);
 
 #[derive(Default)]
 pub(super) struct Limits(Mutex<HashMap<Name, Window>>);
@@ -30,12 +30,6 @@ impl fmt::Debug for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Limits").finish_non_exhaustive()
     }
-}
-
-/// One place in one window.
-struct Place {
-    limit: u32,
-    permits: u32,
 }
 
 impl Limits {
@@ -58,25 +52,6 @@ impl Limits {
             }
         }
         Ok(wait)
-    }
-}
-
-/// What is asked of each window; those who ask twice for one are added up.
-fn places(asks: &[RateAsk]) -> Result<HashMap<Name, Place>> {
-    let mut places: HashMap<Name, Place> = HashMap::new();
-    for ask in asks {
-        for (limit, period) in &ask.windows {
-            let name = (Arc::clone(&ask.key), *period);
-            let place = places.entry(name).or_insert(Place { limit: *limit, permits: 0 });
-            place.limit = place.limit.min(*limit);
-            place.permits = place.permits.saturating_add(ask.permits);
-        }
-    }
-    match places.values().find(|place| place.permits > place.limit) {
-        None => Ok(places),
-        Some(Place { limit, permits }) => Err(Error::config(format!(
-            "{permits} places are asked for at once, and a window never holds more than {limit}; ask for fewer"
-        ))),
     }
 }
 

@@ -11,7 +11,9 @@ pub(in crate::storage) use codec::{
     index_in_details, pending_from, pending_text, priority_code, priority_from, recipient_hash,
     recipient_hashes, record_from, unreadable,
 };
-pub(in crate::storage) use rates::{Taken, Wish};
+#[cfg(feature = "postgres")]
+pub(in crate::storage) use rates::Taken;
+pub(in crate::storage) use rates::{row_of, take};
 
 pub use dialect::{Dialect, DialectKind};
 pub use shared::{Migration, TimeSource};

@@ -57,7 +57,10 @@ pub(crate) fn enqueueing(dialect: &Dialect, entry: &Entry, files: &[(Fingerprint
     let mut statements: Vec<Statement> = files.iter().map(|file| keep(dialect, entry, file)).collect();
     match dialect.kind() {
         DialectKind::Postgres => statements.push(at_once(dialect, entry)),
-        DialectKind::Sqlite => statements.extend([message(dialect, entry), place(dialect, entry)]),
+        DialectKind::Sqlite => {
+            statements.extend([message(dialect, entry), place(dialect, entry)]);
+            statements.extend(entry.terms.ordering_key.as_ref().map(|_| block(dialect, entry)));
+        }
     }
     statements.extend(entry.payload.blobs.iter().map(|hash| refer(dialect, entry, *hash)));
     statements
@@ -112,7 +115,7 @@ fn at_once(dialect: &Dialect, entry: &Entry) -> Statement {
     let sql = format!(
         "WITH taken AS (INSERT INTO {messages} ({COLUMNS}) VALUES ({marks}) {UNLESS_KNOWN} RETURNING {PLACE}, due) \
          INSERT INTO {queue} ({PLACE}, due, since, state) \
-         SELECT {PLACE}, coalesce(due, {now}), coalesce(due, {now}), 'ready' FROM taken",
+         SELECT {PLACE}, coalesce(due, {now}), greatest(due, {now}), 'ready' FROM taken",
         messages = dialect.table("messages"),
         queue = dialect.table("queue"),
         marks = marks(dialect, COUNT),
@@ -136,6 +139,17 @@ fn place(dialect: &Dialect, entry: &Entry) -> Statement {
         now = now(dialect),
     );
     deciding(sql, vec![Param::Uuid(entry.record.id.as_uuid())])
+}
+
+/// In SQLite a message that waits for others of its ordering key stands apart from those that are ready.
+fn block(dialect: &Dialect, entry: &Entry) -> Statement {
+    let sql = format!(
+        "UPDATE {queue} SET blocked = 1 WHERE id = ?1 AND EXISTS (SELECT 1 FROM {queue} o \
+         WHERE o.tenant = {queue}.tenant AND o.ordering_key = {queue}.ordering_key AND o.ordering_key IS NOT NULL \
+         AND o.id < {queue}.id AND o.state NOT IN ('dead', 'held'))",
+        queue = dialect.table("queue"),
+    );
+    statement(sql, vec![Param::Uuid(entry.record.id.as_uuid())])
 }
 
 /// Keeps a file's content, once.

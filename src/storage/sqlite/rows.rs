@@ -129,7 +129,7 @@ UPDATE {queue} SET state = j.value ->> 1, due = j.value ->> 2, since = j.value -
     generation = j.value ->> 7, pending = j.value ->> 8, pinned = j.value ->> 9,
     paused_by = j.value ->> 10, reason = j.value ->> 11,
     blocked = 0, started = 0, cancel = 0, token = NULL
-FROM json_each(?1) AS j WHERE id = unhex(j.value ->> 0)";
+FROM json_each(?1) AS j WHERE {queue}.id = unhex(j.value ->> 0)";
 
 /// Lets the next of each key be found. What holds it back are those before it that are neither dead nor held.
 const UNBLOCK: &str = "\

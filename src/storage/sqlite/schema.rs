@@ -80,7 +80,9 @@ CREATE TABLE {suppressions} (
     PRIMARY KEY (tenant, channel, address)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE {rates} (key TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE {rates} (
+    key TEXT NOT NULL PRIMARY KEY, idle_at INTEGER NOT NULL, state TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Every step, with the names of this store's tables.

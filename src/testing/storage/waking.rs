@@ -27,7 +27,10 @@ async fn wakes<S: Messages>(trial: &Trial<S>, work: impl Future<Output = ()>) {
 pub async fn a_new_message_wakes<H: Harness>(harness: &H) {
     let trial =
         Trial::of(harness, "`woken` ends when a message is enqueued, also before it is awaited.").await;
-    wakes(&trial, async { drop(trial.enqueue(trial.entry()).await) }).await;
+    let work = async {
+        trial.enqueue(trial.entry()).await;
+    };
+    wakes(&trial, work).await;
 }
 
 /// Whoever may know that there is work can wake the workers.
@@ -44,7 +47,7 @@ pub async fn all_who_wait_are_woken<H: Harness>(harness: &H) {
         poll_fn(|cx| Poll::Ready([first.as_mut().poll(cx).is_ready(), second.as_mut().poll(cx).is_ready()]))
             .await;
     trial.good(trial.store.wake().await);
-    let first = early[0] || tokio::time::timeout(PATIENCE, first).await.is_ok();
-    let second = early[1] || tokio::time::timeout(PATIENCE, second).await.is_ok();
-    trial.equal("which of two were woken", [first, second], [true, true]);
+    let ends = async |early: bool, woken| early || tokio::time::timeout(PATIENCE, woken).await.is_ok();
+    let woken = tokio::join!(ends(early[0], first), ends(early[1], second));
+    trial.equal("which of two were woken", woken, (true, true));
 }

@@ -1,0 +1,214 @@
+//! Claims.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use super::{
+    Inner,
+    call::Statement,
+    columns::{column, micros, text, unsigned},
+    fault::{Repeats, failed, gave_way, is_duplicate},
+    recover,
+};
+use crate::{
+    error::{Error, Result},
+    event::OnUnknown,
+    id::MessageId,
+    message::Payload,
+    storage::{
+        Claim, Claimed, Lease, Leased, Terms, act_id,
+        sql::{blobs_from, pending_from, priority_code, priority_from, unreadable},
+    },
+    time::{Clock, SystemClock, Timestamp},
+};
+
+const CLAIM: &str = "SELECT * FROM {claim_1}($1, $2, $3, $4, $5, $6::text[], $7::smallint[], $8::integer[], $9, $10, $11, $12)";
+
+/// Leases what is due. A claim that meets messages of paused tenants parks them and looks again.
+pub(super) async fn claim(inner: &Inner, claim: &Claim) -> Result<Claimed> {
+    let mut wish = Wish::of(claim);
+    let mut claimed: Option<Claimed> = None;
+    loop {
+        let part = match ask(inner, &mut wish).await {
+            Ok(part) => part,
+            // What was leased already must not be forgotten.
+            Err(_) if claimed.as_ref().is_some_and(|known| !known.leased.is_empty()) => break,
+            Err(error) => return Err(error),
+        };
+        let again = part.parked && part.claimed.leased.len() < wish.total;
+        wish.deduct(&part.lanes);
+        match &mut claimed {
+            None => claimed = Some(part.claimed),
+            Some(claimed) => claimed.join(part.claimed),
+        }
+        if !again {
+            break;
+        }
+    }
+    Ok(claimed.unwrap_or_else(|| Claimed::nothing(SystemClock.now())))
+}
+
+/// How often a claim looks again for leases that another claim recovers at this moment, before it takes what else there is.
+const LOOKS: u32 = 20;
+
+/// Asks once; recovers first if leases are over.
+async fn ask(inner: &Inner, wish: &mut Wish<'_>) -> Result<Part> {
+    for _ in 0..LOOKS {
+        let part = ask_once(inner, wish).await?;
+        if !part.lost {
+            return Ok(part);
+        }
+        if !recover::recover(inner, &wish.claim.scope).await? {
+            tokio::time::sleep(Duration::from_micros(fastrand::u64(1_000..10_000))).await;
+        }
+    }
+    wish.recovered = true;
+    ask_once(inner, wish).await
+}
+
+async fn ask_once(inner: &Inner, wish: &Wish<'_>) -> Result<Part> {
+    let mut repeats = Repeats::default();
+    loop {
+        // A fresh token each time: an answer that was lost may have leased under the last one.
+        let token = act_id(SystemClock.now());
+        match inner.link.rows_once(wish.bind(inner, token)).await {
+            // Two claims met that would have leased two messages of one ordering key.
+            Err(error) if (gave_way(&error) || is_duplicate(&error)) && repeats.again().await => {}
+            answer => return Part::read(&answer.map_err(failed)?, token),
+        }
+    }
+}
+
+/// What is still wished for.
+struct Wish<'c> {
+    claim: &'c Claim,
+    limits: Vec<usize>,
+    total: usize,
+    recovered: bool,
+}
+
+impl<'c> Wish<'c> {
+    fn of(claim: &'c Claim) -> Self {
+        let limits = claim.lanes.iter().map(|lane| lane.limit).collect();
+        Self { claim, limits, total: claim.limit, recovered: false }
+    }
+
+    /// Takes off what was found, given the lanes of it.
+    fn deduct(&mut self, lanes: &[usize]) {
+        self.total = self.total.saturating_sub(lanes.len());
+        for lane in lanes {
+            if let Some(limit) = self.limits.get_mut(*lane) {
+                *limit = limit.saturating_sub(1);
+            }
+        }
+    }
+
+    fn bind(&self, inner: &Inner, token: Uuid) -> Statement {
+        let lanes = &self.claim.lanes;
+        let channels: Vec<&str> = lanes.iter().map(|lane| lane.channel.as_str()).collect();
+        let priorities: Vec<i16> = lanes.iter().map(|lane| priority_code(lane.priority)).collect();
+        let limits: Vec<i32> =
+            self.limits.iter().map(|most| i32::try_from(*most).unwrap_or(i32::MAX)).collect();
+        inner
+            .link
+            .statement(CLAIM)
+            .bind(inner.link.clock())
+            .bind(self.claim.scope.tenant().map(|tenant| tenant.as_str()))
+            .bind(text(&self.claim.worker))
+            .bind(token)
+            .bind(micros(self.claim.lease))
+            .bind(channels)
+            .bind(priorities)
+            .bind(limits)
+            .bind(i32::try_from(self.total).unwrap_or(i32::MAX))
+            .bind(i32::from(self.claim.newest_payload))
+            .bind(self.claim.alone)
+            .bind(self.recovered)
+    }
+}
+
+/// What one look found.
+struct Part {
+    claimed: Claimed,
+    /// The lane of each message.
+    lanes: Vec<usize>,
+    /// Messages of paused tenants were met, and put aside.
+    parked: bool,
+    /// Leases are over; nothing else was looked for.
+    lost: bool,
+}
+
+impl Part {
+    fn read(rows: &[PgRow], token: Uuid) -> Result<Self> {
+        let now = rows.first().map_or(Ok(0), |row| column(row, "now"))?;
+        let claimed = Claimed::nothing(Timestamp::from_micros(now));
+        let mut part = Self { claimed, lanes: Vec::new(), parked: false, lost: false };
+        part.claimed.leased.reserve(rows.len());
+        for row in rows {
+            part.take(row, token)?;
+        }
+        Ok(part)
+    }
+
+    fn take(&mut self, row: &PgRow, token: Uuid) -> Result<()> {
+        match column::<&str>(row, "kind")? {
+            "leased" => {
+                self.lanes.push(usize::try_from(column::<i32>(row, "lane")? - 1).unwrap_or_default());
+                self.claimed.leased.push(leased(row, token)?);
+            }
+            "parked" => self.parked = true,
+            "lost" => self.lost = true,
+            _ => {
+                self.claimed.suspects = column(row, "suspects")?;
+                self.claimed.next_due = column::<Option<i64>>(row, "due")?.map(Timestamp::from_micros);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Claimed {
+    /// Adds what another look found.
+    fn join(&mut self, later: Self) {
+        self.leased.extend(later.leased);
+        (self.next_due, self.suspects) = (later.next_due, later.suspects);
+    }
+}
+
+fn leased(row: &PgRow, token: Uuid) -> Result<Leased> {
+    let lease = Lease { id: MessageId::from_uuid(column(row, "id")?), token };
+    let tenant = column::<&str>(row, "tenant")?.parse().map_err(|e: Error| unreadable("tenant", e))?;
+    let mut leased = Leased::new(lease, tenant, payload(row)?, terms(row)?);
+    leased.key = column::<Option<&str>>(row, "key")?.map(Into::into);
+    leased.attempts = unsigned(column(row, "attempts")?);
+    leased.since = Timestamp::from_micros(column(row, "since")?);
+    leased.excused = unsigned(column(row, "excused")?);
+    leased.losses = unsigned(column(row, "losses")?);
+    leased.generation = unsigned(column(row, "generation")?);
+    leased.pending = pending_from(column(row, "pending")?)?;
+    leased.pinned = column::<Option<&str>>(row, "pinned")?.map(Into::into);
+    Ok(leased)
+}
+
+fn payload(row: &PgRow) -> Result<Payload> {
+    Ok(Payload {
+        version: u16::try_from(column::<i16>(row, "payload_version")?).unwrap_or(u16::MAX),
+        codec: column(row, "payload_codec")?,
+        key_id: column(row, "payload_key_id")?,
+        bytes: column::<Vec<u8>>(row, "payload")?.into(),
+        blobs: blobs_from(column(row, "payload_blobs")?)?,
+    })
+}
+
+fn terms(row: &PgRow) -> Result<Terms> {
+    let on_unknown = OnUnknown::from_word(column(row, "on_unknown")?);
+    Ok(Terms {
+        due: Some(Timestamp::from_micros(column(row, "due")?)),
+        expires: column::<Option<i64>>(row, "expires")?.map(Timestamp::from_micros),
+        on_unknown: on_unknown.ok_or_else(|| unreadable("on_unknown", "a policy that is not known here"))?,
+        ordering_key: column::<Option<&str>>(row, "ordering_key")?.map(Into::into),
+        priority: priority_from(column(row, "priority")?),
+    })
+}

@@ -1,0 +1,292 @@
+-- The busy calls as functions: one round trip each, whole even if the caller stalls in the middle, planned once a connection
+-- (behind PgBouncer too), and planned for a large queue: a plan made while the queue is empty would otherwise read all of it
+-- when it is long, until the next ANALYZE. A function's name ends in its version; a change of what it takes, gives or means gets
+-- a new one, so that workers of the version before can run beside.
+
+CREATE FUNCTION {now_1}(_clock bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $body$
+    SELECT coalesce(_clock, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+$body$;
+
+-- Leases what is due. Rows of `kind`: `leased`; `parked`, a message of a paused tenant, which is met once this way; and one at
+-- the end, `end`, with `due` of the next message if fewer were found than wished for, and whether suspects wait. A single row
+-- `lost` says that leases are over: recover them, and ask again with `_recovered`.
+CREATE FUNCTION {claim_1}(
+    _clock bigint, _scope text, _worker text, _token uuid, _lease bigint, _channels text[], _priorities smallint[],
+    _limits integer[], _total integer, _newest integer, _alone boolean, _recovered boolean
+) RETURNS TABLE (
+    now bigint, kind text, suspects boolean, lane integer, id uuid, due bigint, since bigint, attempts integer, excused integer,
+    losses integer, generation integer, priority smallint, tenant text, on_unknown text, ordering_key text, pending text,
+    pinned text, key text, expires bigint, payload_version smallint, payload_codec text, payload_key_id text,
+    payload_blobs text, payload bytea
+) LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET jit = off SET plan_cache_mode = force_generic_plan
+AS $body$
+#variable_conflict use_column
+DECLARE
+    _now bigint := {now_1}(_clock);
+    _stop boolean;
+    _closed text[];
+    _tenants text[];
+    _locked boolean := false;
+    _found integer;
+BEGIN
+    now := _now;
+    IF NOT _recovered AND EXISTS (
+        SELECT FROM {leases} l
+        WHERE l.until <= _now AND (_scope IS NULL OR EXISTS (
+            SELECT FROM {queue} q WHERE q.id = ANY (l.ids) AND q.token = l.token AND q.tenant = _scope))
+    ) THEN
+        kind := 'lost';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    LOOP
+        SELECT coalesce(bool_or(p.word = 'all'), false),
+               coalesce(array_agg(p.name) FILTER (WHERE p.word = 'channel'), '{}'),
+               coalesce(array_agg(p.name) FILTER (WHERE p.word = 'tenant'), '{}')
+        INTO _stop, _closed, _tenants FROM {pauses} p;
+        -- Whoever resumes waits for those who park by what they read before, and we read again when we have that lock.
+        EXIT WHEN _tenants = '{}' OR _locked;
+        PERFORM pg_advisory_xact_lock_shared(hashtextextended('{pauses}', 0));
+        _locked := true;
+    END LOOP;
+    kind := 'end';
+    suspects := false;
+    IF _stop THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    RETURN QUERY
+    WITH lanes AS MATERIALIZED (
+        SELECT l.channel, l.priority, l.most, l.nr::integer AS nr
+        FROM unnest(_channels, _priorities, _limits) WITH ORDINALITY AS l (channel, priority, most, nr)
+        WHERE NOT l.channel = ANY (_closed)
+    ), picked AS MATERIALIZED (
+        SELECT p.* FROM (
+            SELECT l.nr, r.place, r.parked
+            FROM lanes l CROSS JOIN LATERAL (
+                SELECT q.ctid AS place, q.tenant = ANY (_tenants) AS parked
+                FROM {queue} q
+                WHERE NOT _alone AND q.state = 'ready' AND q.channel = l.channel AND q.priority = l.priority
+                    AND q.due <= _now AND q.payload_version <= _newest AND (_scope IS NULL OR q.tenant = _scope)
+                    AND (q.ordering_key IS NULL OR q.tenant = ANY (_tenants) OR NOT EXISTS (
+                        SELECT FROM {queue} h
+                        WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key AND h.id < q.id
+                            AND h.state NOT IN ('dead', 'held')
+                    ) AND NOT EXISTS (
+                        SELECT FROM {queue} h
+                        WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key AND h.state = 'leased'))
+                ORDER BY q.due, q.id
+                LIMIT l.most
+                FOR UPDATE SKIP LOCKED
+            ) r
+            LIMIT _total
+        ) p
+        UNION ALL
+        SELECT s.* FROM (
+            SELECT 1 AS nr, q.ctid AS place, false AS parked
+            FROM {queue} q
+            WHERE _alone AND q.state = 'suspect' AND q.channel = ANY (_channels) AND NOT q.channel = ANY (_closed)
+                AND q.due <= _now AND q.payload_version <= _newest AND (_scope IS NULL OR q.tenant = _scope)
+                AND NOT q.tenant = ANY (_tenants)
+                AND (q.ordering_key IS NULL OR NOT EXISTS (
+                    SELECT FROM {queue} h
+                    WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key AND h.id < q.id
+                        AND h.state NOT IN ('dead', 'held')
+                ) AND NOT EXISTS (
+                    SELECT FROM {queue} h
+                    WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key AND h.state = 'leased'))
+            ORDER BY q.due, q.id
+            LIMIT least(_total, 1)
+            FOR UPDATE SKIP LOCKED
+        ) s
+    ), taken AS (
+        -- By its place in the table: that is exact, since the row is locked, and spares a look at the index.
+        UPDATE {queue} q
+        SET started = false,
+            state = CASE WHEN p.parked THEN 'paused' ELSE 'leased' END,
+            token = CASE WHEN NOT p.parked THEN _token END,
+            paused_by = CASE WHEN p.parked THEN 'tenant:' || q.tenant END
+        FROM picked p
+        WHERE q.ctid = p.place
+        RETURNING p.nr, p.parked, q.*
+    ), leased AS (
+        INSERT INTO {leases} (token, until, unsettled, worker, ids)
+        SELECT _token, _now + _lease, count(*), _worker, array_agg(t.id)
+        FROM taken t WHERE NOT t.parked HAVING count(*) > 0
+    )
+    SELECT _now, CASE WHEN t.parked THEN 'parked' ELSE 'leased' END, NULL::boolean, t.nr, t.id, t.due, t.since, t.attempts,
+           t.excused, t.losses, t.generation, t.priority, t.tenant, t.on_unknown, m.ordering_key, t.pending, t.pinned,
+           m.key, m.expires, m.payload_version, m.payload_codec, m.payload_key_id, m.payload_blobs, m.payload
+    FROM taken t LEFT JOIN {messages} m ON m.id = t.id AND NOT t.parked;
+
+    GET DIAGNOSTICS _found = ROW_COUNT;
+    IF _found < _total AND NOT _alone THEN
+        SELECT min(n.due) INTO due
+        FROM unnest(_channels, _priorities) AS l (channel, priority) CROSS JOIN LATERAL (
+            SELECT q.due
+            FROM {queue} q
+            WHERE q.state = 'ready' AND q.channel = l.channel AND q.priority = l.priority AND q.due > _now
+                AND (_scope IS NULL OR q.tenant = _scope)
+            ORDER BY q.due, q.id
+            LIMIT 1
+        ) n
+        WHERE NOT l.channel = ANY (_closed);
+    END IF;
+    suspects := EXISTS (
+        SELECT FROM {queue} q
+        WHERE q.state = 'suspect' AND q.channel = ANY (_channels) AND NOT q.channel = ANY (_closed)
+            AND q.due <= _now AND q.payload_version <= _newest AND (_scope IS NULL OR q.tenant = _scope)
+            AND NOT q.tenant = ANY (_tenants)
+            AND (q.ordering_key IS NULL OR NOT EXISTS (
+                SELECT FROM {queue} h
+                WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key AND h.id < q.id
+                    AND h.state NOT IN ('dead', 'held')
+            ) AND NOT EXISTS (
+                SELECT FROM {queue} h
+                WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key AND h.state = 'leased')));
+    RETURN NEXT;
+END
+$body$;
+
+-- Ends leases on messages that are done; gives the numbers of those that had theirs. `_of` numbers the message of each row of
+-- history, from one.
+CREATE FUNCTION {done_1}(
+    _ids uuid[], _tokens uuid[], _tenants text[],
+    _of integer[], _ats bigint[], _providers text[], _vendor_ids text[], _events text[]
+) RETURNS SETOF integer LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET jit = off SET plan_cache_mode = force_generic_plan
+AS $body$
+BEGIN
+    RETURN QUERY
+    WITH gone AS (
+        DELETE FROM {queue} q
+        USING unnest(_ids, _tokens, _tenants) WITH ORDINALITY AS a (id, token, tenant, nr)
+        WHERE q.id = a.id AND q.token = a.token AND q.tenant = a.tenant
+        RETURNING a.nr::integer AS nr, a.token
+    ), noted AS (
+        INSERT INTO {history} (message, at, provider, vendor_id, events)
+        SELECT _ids[h.nr], h.at, h.provider, h.vendor_id, h.events
+        FROM unnest(_of, _ats, _providers, _vendor_ids, _events) AS h (nr, at, provider, vendor_id, events)
+        WHERE h.nr IN (SELECT g.nr FROM gone g)
+    ), freed AS (
+        UPDATE {leases} l SET unsettled = l.unsettled - g.n
+        FROM (SELECT g.token, count(*) AS n FROM gone g GROUP BY g.token) g
+        WHERE l.token = g.token
+    )
+    SELECT g.nr FROM gone g;
+    DELETE FROM {leases} l WHERE l.token = ANY (_tokens) AND l.unsettled <= 0;
+END
+$body$;
+
+-- Ends leases; gives the numbers of those that were held.
+CREATE FUNCTION {settle_1}(
+    _clock bigint, _bell text, _ids uuid[], _tokens uuid[], _tenants text[], _nexts text[], _attempts integer[],
+    _afters bigint[], _uncounted integer[], _reasons text[], _pendings text[], _lefts text[], _pins text[], _blockers text[],
+    _of integer[], _ats bigint[], _providers text[], _vendor_ids text[], _events text[]
+) RETURNS SETOF integer LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET jit = off SET plan_cache_mode = force_generic_plan
+AS $body$
+DECLARE
+    _now bigint := {now_1}(_clock);
+    _paused text[] := '{}';
+BEGIN
+    IF 'paused' = ANY (_nexts) THEN
+        -- As in {claim_1}: whoever resumes waits for those who park.
+        PERFORM pg_advisory_xact_lock_shared(hashtextextended('{pauses}', 0));
+        SELECT coalesce(array_agg(CASE WHEN p.name = '' THEN p.word ELSE p.word || ':' || p.name END), '{}')
+        INTO _paused FROM {pauses} p;
+    END IF;
+    RETURN QUERY
+    WITH mine AS MATERIALIZED (
+        -- A wish to cancel outweighs all but what is final already.
+        SELECT a.*, a.nr::integer AS number, q.generation, greatest(q.attempts, a.attempt) AS counted,
+               q.cancel AND a.next NOT IN ('done', 'dead') AS withdrawn,
+               CASE WHEN a.next IN ('dead', 'held') THEN a.next
+                    WHEN a.next = 'paused' AND a.blocker = ANY (_paused) THEN 'paused'
+                    WHEN a.next = 'returned' AND q.losses >= 2 THEN 'suspect'
+                    ELSE 'ready' END AS state
+        FROM unnest(_ids, _tokens, _tenants, _nexts, _attempts, _afters, _uncounted, _reasons, _pendings, _lefts, _pins,
+                _blockers) WITH ORDINALITY
+            AS a (id, token, tenant, next, attempt, after, uncounted, reason, pending, lefts, pin, blocker, nr)
+        CROSS JOIN LATERAL (
+            SELECT q.cancel, q.generation, q.attempts, q.losses
+            FROM {queue} q
+            WHERE q.id = a.id AND q.token = a.token AND q.tenant = a.tenant
+            FOR UPDATE
+        ) q
+    ), gone AS (
+        DELETE FROM {queue} q USING mine m WHERE q.id = m.id AND (m.withdrawn OR m.next = 'done')
+    ), kept AS (
+        UPDATE {queue} q
+        SET token = NULL, started = false, cancel = false, attempts = m.counted, state = m.state,
+            losses = CASE WHEN m.next = 'returned' THEN q.losses ELSE 0 END,
+            excused = q.excused + m.uncounted,
+            due = CASE WHEN m.next = 'later' THEN _now + m.after ELSE q.due END,
+            reason = CASE WHEN m.next IN ('dead', 'held', 'later') THEN m.reason ELSE q.reason END,
+            pending = CASE WHEN m.next = 'later' THEN m.pending ELSE coalesce(m.lefts, q.pending) END,
+            pinned = CASE WHEN m.next = 'later' THEN m.pin ELSE q.pinned END,
+            paused_by = CASE WHEN m.state = 'paused' THEN m.blocker END
+        FROM mine m
+        WHERE q.id = m.id AND NOT (m.withdrawn OR m.next = 'done')
+    ), noted AS (
+        INSERT INTO {history} (message, at, provider, vendor_id, events)
+        SELECT _ids[h.nr], h.at, h.provider, h.vendor_id, h.events
+        FROM unnest(_of, _ats, _providers, _vendor_ids, _events) AS h (nr, at, provider, vendor_id, events)
+        WHERE h.nr IN (SELECT m.number FROM mine m)
+    ), withdrawn AS (
+        INSERT INTO {history} (message, at, events)
+        SELECT m.id, _now, json_build_array(json_strip_nulls(json_build_object(
+            'k', 'cancelled', 't', _now, 'g', nullif(m.generation, 0), 'a', nullif(m.counted, 0))))::text
+        FROM mine m WHERE m.withdrawn
+    ), freed AS (
+        UPDATE {leases} l SET unsettled = l.unsettled - m.n
+        FROM (SELECT m.token, count(*) AS n FROM mine m GROUP BY m.token) m
+        WHERE l.token = m.token
+    )
+    SELECT m.number FROM mine m;
+    DELETE FROM {leases} l WHERE l.token = ANY (_tokens) AND l.unsettled <= 0;
+    IF 'returned' = ANY (_nexts) THEN
+        PERFORM pg_notify(_bell, '');
+    END IF;
+END
+$body$;
+
+-- Counts starts; gives the numbers of those whose lease holds, and their attempts.
+CREATE FUNCTION {start_1}(_clock bigint, _ids uuid[], _tokens uuid[])
+RETURNS TABLE (number integer, attempt integer) LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET jit = off SET plan_cache_mode = force_generic_plan
+AS $body$
+DECLARE
+    _now bigint := {now_1}(_clock);
+BEGIN
+    RETURN QUERY
+    UPDATE {queue} q SET started = true, attempts = q.attempts + 1
+    FROM unnest(_ids, _tokens) WITH ORDINALITY AS a (id, token, nr)
+    WHERE q.id = a.id AND q.token = a.token AND EXISTS (SELECT FROM {leases} l WHERE l.token = a.token AND l.until > _now)
+    RETURNING a.nr::integer, q.attempts;
+END
+$body$;
+
+-- Lets leases hold from now; gives the numbers of those that were held.
+CREATE FUNCTION {renew_1}(_clock bigint, _lease bigint, _ids uuid[], _tokens uuid[])
+RETURNS SETOF integer LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET jit = off SET plan_cache_mode = force_generic_plan
+AS $body$
+BEGIN
+    UPDATE {leases} l SET until = {now_1}(_clock) + _lease WHERE l.token = ANY (_tokens);
+    -- Looked at after that: who recovers a lease locks it first.
+    RETURN QUERY
+    SELECT a.nr::integer
+    FROM unnest(_ids, _tokens) WITH ORDINALITY AS a (id, token, nr) CROSS JOIN LATERAL (
+        SELECT FROM {queue} q WHERE q.id = a.id AND q.token = a.token LIMIT 1
+    ) q;
+END
+$body$;
