@@ -1,4 +1,4 @@
-//! All five channels in one run, with no account and no server:
+//! All five channels in one run, through the outbox in a SQLite file, with no account and no server:
 //!
 //! ```sh
 //! cargo run --example quickstart
@@ -7,37 +7,48 @@
 //! With `--features full` a channel goes out for real as soon as the environment names its
 //! vendor and whom to write to; the examples `email`, `sms`, `whatsapp`, `push` and `chat` say how.
 
-use tidings::storage::{Filter, Page};
 use tidings::{
     AnyMessage, Chat, Defaults, Email, Messenger, MessengerBuilder, Push, Result, Sms, WhatsApp,
     message::{Button, WhatsAppTemplate},
     providers::preview::Preview,
+    storage::SqliteStore,
 };
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    println!(
-        "Five messages. Those of channels without a vendor are shown as cards and do not leave this machine.\n"
-    );
+    let file = std::env::temp_dir().join("tidings-quickstart.db");
+    let messenger = messenger(SqliteStore::open(&file).await?)?;
 
-    let messenger = messenger()?;
+    println!("Five messages go into the outbox, {}.", file.display());
+    println!("From here on they are durable: a crash would lose none of them.\n");
+    let mut queued = Vec::new();
     for message in [email()?, sms()?, whatsapp()?, push()?, chat()?] {
-        let sent = messenger.send(message).category("order-update").await?;
-        println!("Receipt: {sent}\n");
+        let channel = message.channel();
+        let taken = messenger.enqueue(message).category("order-update").await?;
+        println!("  queued {:<9} {}", channel, taken.id);
+        queued.push(taken.id);
     }
 
-    println!("And afterwards the messenger knows where each message stands:");
-    for tracked in messenger.list(&Filter::new(), Page::first(5)).await? {
-        println!("  {} {:<9} {}", tracked.record.id, tracked.record.channel, tracked.deliveries[0]);
+    println!("\nA worker delivers them. Those of channels without a vendor are shown as cards");
+    println!("and do not leave this machine.\n");
+    messenger.worker().build()?.run_until_idle().await?;
+
+    println!("And afterwards the outbox knows what became of each:");
+    for id in queued {
+        println!("\n  message {id}");
+        for event in messenger.timeline(id).await? {
+            let by = event.provider.as_deref().unwrap_or_default();
+            println!("    {:<27} {:<9} {by}", event.at.to_string(), event.kind);
+        }
     }
     println!("\nTo send for real, see the examples email, sms, whatsapp, push and chat: each says");
     println!("which environment variables it needs, as in `cargo run --features full --example email`.");
     Ok(())
 }
 
-fn messenger() -> Result<Messenger> {
+fn messenger(store: SqliteStore) -> Result<Messenger> {
     let from = variable("EMAIL_FROM", "Corner Shop <shop@example.org>");
-    let builder = Messenger::builder().defaults(Defaults::new().email(from));
+    let builder = Messenger::builder().store(store).defaults(Defaults::new().email(from));
     with_vendors(builder)?.all_others(Preview::new()).build()
 }
 

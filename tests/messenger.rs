@@ -12,8 +12,8 @@ use std::{
 use async_trait::async_trait;
 use tidings::{
     Capabilities, Certainty, Channel, Chat, Clock, Defaults, Email, Error, ErrorKind, Event, EventKind,
-    Features, Message, MessageId, Messenger, OnUnknown, Provider, ProviderSource, Push, Result, Retry, Sms,
-    Status, TenantId, Timestamp, WhatsApp,
+    Features, Message, Messenger, OnUnknown, Provider, ProviderSource, Push, Result, Retry, Sms, Status,
+    TenantId, Timestamp, WhatsApp,
     message::VendorOption,
     middleware::{BreakerPolicy, Rate, RateKey, RateLimit, RetryPolicy},
     route::{ByKey, Spread},

@@ -24,6 +24,7 @@ mod rate_limit;
 mod retry;
 mod split;
 mod timeout;
+mod turns;
 
 pub use breaker::{Breaker, BreakerPolicy};
 pub(crate) use context::ContextLayer;

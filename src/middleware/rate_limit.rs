@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Layer, wraps_vendor};
+use super::{Layer, turns::Turns, wraps_vendor};
 use crate::{
     context::CallContext,
     error::{Error, ErrorKind, Result, Retry},
@@ -207,7 +207,7 @@ type Key = (usize, String);
 #[derive(Clone)]
 pub struct RateLimiter {
     limits: Arc<[RateLimit]>,
-    windows: Arc<Mutex<HashMap<Key, Vec<Window>>>>,
+    turns: Arc<Mutex<Turns<Key>>>,
     /// False where waiting is another's business.
     waits: bool,
 }
@@ -215,7 +215,7 @@ pub struct RateLimiter {
 impl RateLimiter {
     /// All `limits` at once.
     pub fn new(limits: impl IntoIterator<Item = RateLimit>) -> Self {
-        Self { limits: limits.into_iter().collect(), windows: Arc::default(), waits: true }
+        Self { limits: limits.into_iter().collect(), turns: Arc::default(), waits: true }
     }
 
     /// The same limits, counted together with these, for messages that wait elsewhere: it says at
@@ -225,24 +225,14 @@ impl RateLimiter {
     }
 
     /// Takes a place in every window for each of `keys`, or says how long to wait.
-    fn take(&self, keys: &HashMap<Key, u32>, now: Monotonic) -> Option<Duration> {
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        if windows.len() > KEYS {
-            windows.retain(|_, all| !all.iter_mut().all(|window| window.is_idle(now)));
+    fn take(&self, keys: &HashMap<Key, u32>, now: Monotonic, is_ahead: bool) -> Option<Duration> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.tidy(now, KEYS);
+        let windows = |key: &Key| self.limits[key.0].rate.windows();
+        match self.waits {
+            true => turns.take(keys, now, windows),
+            false => turns.take_or_tell(keys, now, is_ahead, windows),
         }
-        let mut wait: Option<Duration> = None;
-        for (key, count) in keys {
-            let all = windows.entry(key.clone()).or_insert_with(|| self.limits[key.0].rate.windows());
-            wait = all.iter_mut().filter_map(|window| window.wait(now, *count)).chain(wait).max();
-        }
-        if wait.is_none() {
-            for (key, count) in keys {
-                windows
-                    .entry(key.clone())
-                    .and_modify(|all| all.iter_mut().for_each(|window| window.take(now, *count)));
-            }
-        }
-        wait
     }
 }
 
@@ -283,9 +273,10 @@ impl<M: Message> Limited<M> {
                 .flat_map(|rule| self.limiter.limits[*rule].keys(*rule, self.inner.name(), item));
             all.for_each(|key| *keys.entry(key).or_default() += 1);
         }
+        let is_ahead = items.iter().all(Outgoing::is_ahead);
         loop {
             let now = cx.clock().monotonic();
-            let Some(wait) = self.limiter.take(&keys, now) else { return Ok(()) };
+            let Some(wait) = self.limiter.take(&keys, now, is_ahead) else { return Ok(()) };
             if !self.limiter.waits || cx.deadline().is_some_and(|deadline| now + wait > deadline) {
                 let text = format!("our own limit is spent; the next turn is in {wait:?}");
                 let error = Error::new(ErrorKind::RateLimited, text).with_provider(self.inner.name());

@@ -219,13 +219,14 @@ async fn large_files_are_fetched_when_they_are_sent() {
 async fn a_panic_ends_one_attempt_and_nothing_else() {
     let vendor = Odd::new(|call| if call == 0 { Next::Panic } else { Next::Accept });
     let kit = Kit::new(|builder| builder.all_others(vendor.clone()));
-    let ids = kit.enqueue(5).await;
+    kit.enqueue(5).await;
     let stats = kit.work().await;
     assert_eq!((stats.panicked, stats.sent, stats.retried), (1, 4, 1));
-    assert_eq!(kit.story(ids[0]).await, [(EventKind::Unknown, 1)]);
+    let (poison, _) = vendor.calls()[0];
+    assert_eq!(kit.story(poison).await, [(EventKind::Unknown, 1)]);
     kit.clock.advance(secs(2));
     kit.work().await;
-    assert_eq!(kit.messenger.statuses(ids[0]).await.expect("memory"), [Status::Accepted]);
+    assert_eq!(kit.messenger.statuses(poison).await.expect("memory"), [Status::Accepted]);
 }
 
 #[tokio::test]

@@ -78,7 +78,8 @@ pub async fn claimers_never_share_a_message<H: Harness>(harness: &H) {
     let claimed = at_once(&trial, 16, work).await;
     let claimed = claimed.into_iter().flat_map(|leased| trial.good(leased));
     let mut claimed: Vec<MessageId> = claimed.map(|leased| leased.lease.id).collect();
-    (made.sort_unstable(), claimed.sort_unstable());
+    made.sort_unstable();
+    claimed.sort_unstable();
     trial.holds(claimed == made, || {
         let different: BTreeSet<_> = claimed.iter().collect();
         format!("{} claims of {} messages, of {}", claimed.len(), different.len(), made.len())

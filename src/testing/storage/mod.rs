@@ -37,6 +37,7 @@ pub mod keys;
 pub mod leases;
 pub mod limits;
 mod macros;
+pub mod model;
 pub mod ordering;
 pub mod pausing;
 pub mod pruning;

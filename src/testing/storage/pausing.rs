@@ -125,7 +125,8 @@ pub async fn pauses_are_listed_once<H: Harness>(harness: &H) {
         trial.good(trial.store.pause(pause).await);
     }
     let mut found = trial.good(trial.store.pauses().await);
-    (found.sort(), all.sort());
+    found.sort();
+    all.sort();
     trial.equal("what is paused", found, all.to_vec());
     for pause in &all {
         trial.good(trial.store.resume(pause).await);

@@ -5,6 +5,7 @@ use crate::storage::MemoryStore;
 
 mod broken;
 mod flaws;
+mod twins;
 
 struct Memory;
 

@@ -27,7 +27,10 @@ async fn wakes<S: Messages>(trial: &Trial<S>, work: impl Future<Output = ()>) {
 pub async fn a_new_message_wakes<H: Harness>(harness: &H) {
     let trial =
         Trial::of(harness, "`woken` ends when a message is enqueued, also before it is awaited.").await;
-    wakes(&trial, async { drop(trial.enqueue(trial.entry()).await) }).await;
+    let work = async {
+        trial.enqueue(trial.entry()).await;
+    };
+    wakes(&trial, work).await;
 }
 
 /// Whoever may know that there is work can wake the workers.
