@@ -14,12 +14,7 @@ use crate::{
     stage::{Kind, Stage},
 };
 
-const WORK: Work = Work {
-    concurrency: 8,
-    lease: Duration::from_secs(1),
-    attempt: Duration::from_millis(600),
-    grace: Duration::from_secs(5),
-};
+const WORK: Work = Work::new(8, Duration::from_secs(1)).attempt(Duration::from_millis(600));
 
 /// Where the worker is killed, one a round.
 const POINTS: [Point; 5] =

@@ -18,12 +18,8 @@ use crate::{
 const LATENCY: Duration = Duration::from_millis(25);
 
 fn work(kind: Kind) -> Work {
-    Work {
-        concurrency: if processes(kind) == 1 { 8 } else { 4 },
-        lease: Duration::from_secs(1),
-        attempt: Duration::from_millis(500),
-        grace: Duration::from_secs(5),
-    }
+    Work::new(if processes(kind) == 1 { 8 } else { 4 }, Duration::from_secs(1))
+        .attempt(Duration::from_millis(500))
 }
 
 fn processes(kind: Kind) -> u32 {
