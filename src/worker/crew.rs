@@ -139,13 +139,18 @@ struct Place<'a> {
 impl Place<'_> {
     fn next(&mut self) -> Option<Job> {
         let mut floor = self.crew.floor();
-        let job = if self.crew.leaving.load(Ordering::Acquire) { None } else { floor.next() };
-        if job.is_none() {
+        let next = if self.crew.leaving.load(Ordering::Acquire) { None } else { floor.next() };
+        let Some((job, has_room)) = next else {
             // Under one lock with the look: what is added now finds a place to fill.
             floor.leave();
             self.left = true;
+            return None;
+        };
+        drop(floor);
+        if has_room {
+            self.crew.changed.notify_one();
         }
-        job
+        Some(job)
     }
 }
 

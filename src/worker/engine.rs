@@ -154,6 +154,9 @@ impl Engine {
     /// Does what is to be done now.
     fn step(&mut self) -> Step {
         self.give_back(false);
+        if self.crew.ends.take_freed() {
+            self.mind.wake();
+        }
         if self.claiming.is_some() {
             return Step::Wait(None);
         }
@@ -166,13 +169,16 @@ impl Engine {
                 if let Some(channel) = order.probe() {
                     crew.floor().probed(channel, view.now);
                 }
-                crew.floor().tell_below(None);
+                crew.floor().listen(&[], None);
                 self.claiming = Some(Box::pin(async move {
                     let catch = claim(crew, order.clone()).await;
                     (order, catch)
                 }));
             }
-            Step::Idle(_) | Step::Wait(_) => self.crew.floor().tell_below(Some(self.mind.low_water())),
+            Step::Idle(_) | Step::Wait(_) => {
+                let (hungry, mark) = self.mind.listens();
+                self.crew.floor().listen(&hungry, mark);
+            }
         }
         step
     }

@@ -25,6 +25,8 @@ struct Bench<J> {
     under_way: usize,
     pace: Pace,
     served: bool,
+    /// Its owner is told when it has room again.
+    listened_to: bool,
 }
 
 impl<J> Bench<J> {
@@ -35,6 +37,19 @@ impl<J> Bench<J> {
 
     fn in_hand(&self) -> usize {
         self.waiting.len() + self.under_way
+    }
+
+    /// How many messages may wait.
+    fn most_waiting(&self, prefetch: usize) -> usize {
+        prefetch.min(2 * self.pace.width())
+    }
+
+    /// How many more messages it can take: none until half of what waited is gone, so that claims
+    /// are few and large.
+    fn room(&self, prefetch: usize) -> usize {
+        let most = self.most_waiting(prefetch);
+        let is_low = self.waiting.len() <= most / 2;
+        if is_low { (self.pace.width() + most).saturating_sub(self.in_hand()) } else { 0 }
     }
 }
 
@@ -51,8 +66,8 @@ pub(super) struct Floor<J> {
     turn: usize,
     /// Taken from channels that went down.
     put_back: Vec<J>,
-    /// Its owner is told when not more than so many wait.
-    low_water: Option<usize>,
+    /// The owner is told when so many places are free, if nothing may wait for one.
+    free_mark: Option<usize>,
 }
 
 impl<J> Floor<J> {
@@ -60,7 +75,7 @@ impl<J> Floor<J> {
         let bench = |channel: Channel| {
             let most = limits.channels.iter().find(|(served, _)| *served == channel).map(|(_, most)| *most);
             let pace = Pace::new(most.unwrap_or(1).min(limits.total));
-            Bench { waiting: VecDeque::new(), under_way: 0, pace, served: most.is_some() }
+            Bench { waiting: VecDeque::new(), under_way: 0, pace, served: most.is_some(), listened_to: false }
         };
         Self {
             total: limits.total.max(1),
@@ -70,7 +85,7 @@ impl<J> Floor<J> {
             hands: 0,
             turn: 0,
             put_back: Vec::new(),
-            low_water: None,
+            free_mark: None,
         }
     }
 
@@ -79,8 +94,8 @@ impl<J> Floor<J> {
         self.benches[channel as usize].waiting.push_back(job);
     }
 
-    /// The next message, whose attempt begins now; channels take turns.
-    pub(super) fn next(&mut self) -> Option<J> {
+    /// The next message, whose attempt begins now, and whether the owner should look; channels take turns.
+    pub(super) fn next(&mut self) -> Option<(J, bool)> {
         if self.under_way >= self.total {
             return None;
         }
@@ -95,7 +110,9 @@ impl<J> Floor<J> {
                 bench.under_way += 1;
                 self.under_way += 1;
                 self.turn = place + 1;
-                return Some(job);
+                let has_room = bench.listened_to && bench.room(self.prefetch) > 0;
+                bench.listened_to &= !has_room;
+                return Some((job, has_room));
             }
         }
         None
@@ -112,16 +129,15 @@ impl<J> Floor<J> {
             // They would all fail as this one did.
             self.put_back.extend(bench.waiting.drain(..));
         }
-        is_down || self.under_way == 0 || self.is_low() || self.missing_hands() > 0
+        let has_places = self.free_mark.is_some_and(|mark| self.free() >= mark);
+        is_down || self.under_way == 0 || has_places || self.missing_hands() > 0
     }
 
-    fn is_low(&self) -> bool {
-        self.low_water.is_some_and(|mark| self.waiting() <= mark)
-    }
-
-    /// Asks to be told when not more than `mark` wait; once.
-    pub(super) fn tell_below(&mut self, mark: Option<usize>) {
-        self.low_water = mark;
+    /// Asks to be told when one of `channels` has room, or when `free_mark` places are free.
+    pub(super) fn listen(&mut self, channels: &[Channel], free_mark: Option<usize>) {
+        self.free_mark = free_mark;
+        self.benches.iter_mut().for_each(|bench| bench.listened_to = false);
+        channels.iter().for_each(|channel| self.benches[*channel as usize].listened_to = true);
     }
 
     /// How many tasks should be added to those that serve; they are taken to be there from now on.
@@ -148,10 +164,7 @@ impl<J> Floor<J> {
         let room = |bench: &Bench<J>| match guarded {
             // Never beyond the free places.
             true => bench.free().saturating_sub(bench.waiting.len()).min(free),
-            false => {
-                let most = bench.pace.width() + self.prefetch.min(2 * bench.pace.width());
-                most.saturating_sub(bench.in_hand())
-            }
+            false => bench.room(self.prefetch),
         };
         let served = self.served().filter(|(_, bench)| bench.pace.probe_at().is_none());
         served.map(|(channel, bench)| (channel, room(bench))).collect()
@@ -233,22 +246,43 @@ mod tests {
         let mut floor = floor(4, &[(Channel::Email, 4), (Channel::Sms, 1)]);
         (0..9).for_each(|n| floor.add(Channel::Email, n));
         (100..109).for_each(|n| floor.add(Channel::Sms, n));
-        let taken: Vec<u32> = std::iter::from_fn(|| floor.next()).collect();
+        let taken: Vec<u32> = std::iter::from_fn(|| Some(floor.next()?.0)).collect();
         assert_eq!(taken, [0, 100, 1, 2], "one text message at a time, four altogether");
         floor.end(Channel::Sms, Signal::Clean, NOW);
-        assert_eq!(floor.next(), Some(101));
+        assert_eq!(floor.next(), Some((101, false)));
+    }
+
+    #[test]
+    fn its_owner_is_told_once_when_there_is_room() {
+        let mut floor = floor(4, &[(Channel::Email, 4), (Channel::Sms, 1)]);
+        (0..8).for_each(|n| floor.add(Channel::Email, n));
+        floor.listen(&[Channel::Email], None);
+        let told = |floor: &mut Floor<u32>| floor.next().map(|(_, told)| told);
+        let all: Vec<_> = (0..4).map(|_| told(&mut floor)).collect();
+        assert_eq!(all, [Some(false), Some(false), Some(false), Some(true)]);
+        assert!(!floor.end(Channel::Email, Signal::Clean, NOW) || floor.hire() > 0);
+        floor.listen(&[], Some(2));
+        for _ in 0..5 {
+            let _ = floor.next();
+        }
+        floor.take(|_| true);
+        floor.hire();
+        let ends: Vec<_> = (0..3).map(|_| floor.end(Channel::Email, Signal::Clean, NOW)).collect();
+        assert_eq!(ends, [false, true, true], "two places free");
     }
 
     #[test]
     fn a_channel_that_goes_down_hands_back_what_waits() {
-        let mut floor = floor(20, &[(Channel::Email, 20), (Channel::Sms, 20)]);
+        let mut floor = floor(30, &[(Channel::Email, 20), (Channel::Sms, 20)]);
         (0..40).for_each(|n| floor.add(Channel::Email, n));
         floor.add(Channel::Sms, 100);
-        let begun = std::iter::from_fn(|| floor.next()).count();
-        (0..begun - 1).for_each(|_| drop(floor.end(Channel::Email, DOWN, NOW)));
-        assert_eq!(floor.put_back(false).len(), 40 - (begun - 1));
+        assert_eq!(std::iter::from_fn(|| floor.next()).count(), 21);
+        for _ in 0..20 {
+            let _ = floor.end(Channel::Email, DOWN, NOW);
+        }
+        assert_eq!(floor.put_back(false).len(), 20);
         assert_eq!(floor.rooms(false).len(), 1, "only the other channel");
-        assert_eq!(floor.probes().count(), 0, "nothing to do while one is in hand: {floor:?}");
+        assert_eq!(floor.probes().count(), 1);
     }
 
     #[test]
@@ -256,7 +290,9 @@ mod tests {
         let mut floor = floor(20, &[(Channel::Email, 20)]);
         (0..20).for_each(|n| floor.add(Channel::Email, n));
         while floor.next().is_some() {}
-        (0..20).for_each(|_| drop(floor.end(Channel::Email, DOWN, NOW)));
+        for _ in 0..20 {
+            let _ = floor.end(Channel::Email, DOWN, NOW);
+        }
         let next = NOW + Duration::from_secs(1);
         assert_eq!(floor.probes().collect::<Vec<_>>(), [(Channel::Email, next)]);
     }
@@ -280,6 +316,11 @@ mod tests {
         assert_eq!(floor.rooms(true), [(Channel::Email, 10), (Channel::Sms, 4)]);
         (0..8).for_each(|n| floor.add(Channel::Email, n));
         assert_eq!(floor.rooms(false), [(Channel::Email, 22), (Channel::Sms, 12)]);
-        assert_eq!(floor.rooms(true), [(Channel::Email, 2), (Channel::Sms, 2)], "beyond no free place");
+        (8..12).for_each(|n| floor.add(Channel::Email, n));
+        assert_eq!(floor.rooms(false)[0], (Channel::Email, 0), "not before half of them are gone");
+        for _ in 0..4 {
+            let _ = floor.next();
+        }
+        assert_eq!(floor.rooms(true), [(Channel::Email, 0), (Channel::Sms, 0)], "beyond no free place");
     }
 }

@@ -11,8 +11,8 @@ use crate::{
 
 /// A claim is worth it when so many parts of all places are free, if nothing may wait for one.
 const WORTH: usize = 8;
-/// After an hour alone, nine hours with others: suspects take a tenth of the time at most.
-const REST: u32 = 9;
+/// After an hour alone, ten hours with others: suspects take less than a tenth of the time.
+const REST: u32 = 10;
 
 /// What to claim.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -102,7 +102,8 @@ enum Phase {
 pub(super) struct Mind {
     total: usize,
     batch: usize,
-    low_water: usize,
+    /// True if nothing ever waits for a free place.
+    never_waits: bool,
     poll: Duration,
     channels: Vec<Channel>,
     /// Those that may have messages that are due.
@@ -132,14 +133,14 @@ impl Mind {
         Self {
             total,
             batch,
-            low_water: prefetch / 2,
+            never_waits: prefetch == 0,
             poll,
             channels,
             hungry: [true; Channel::ALL.len()],
             look_at: Monotonic::default(),
             due_at: None,
             sore_until: None,
-            guarded: false,
+            guarded: prefetch == 0,
             suspects: false,
             alone_after: Monotonic::default(),
             phase: Phase::Open,
@@ -153,9 +154,17 @@ impl Mind {
         self.guarded
     }
 
-    /// From how few waiting messages on more should be claimed.
-    pub(super) fn low_water(&self) -> usize {
-        if self.guarded { 0 } else { self.low_water }
+    /// The channels whose room is waited for, or how many free places are.
+    pub(super) fn listens(&self) -> (Vec<Channel>, Option<usize>) {
+        let hungry = self.channels.iter().copied().filter(|channel| self.hungry[*channel as usize]);
+        match self.guarded {
+            true => (Vec::new(), hungry.min().map(|_| self.worth())),
+            false => (hungry.collect(), None),
+        }
+    }
+
+    fn worth(&self) -> usize {
+        (self.total / WORTH).clamp(1, self.batch)
     }
 
     /// There may be work.
@@ -220,12 +229,8 @@ impl Mind {
         let rooms: Vec<(Channel, usize)> = view.rooms.iter().copied().filter(hungry).collect();
         let room: usize = rooms.iter().map(|(_, room)| room).sum();
         let limit = if self.guarded { room.min(view.free) } else { room }.min(self.batch);
-        let worth = match self.guarded {
-            true => limit >= (self.total / WORTH).clamp(1, self.batch) || view.under_way == 0,
-            false => view.waiting <= self.low_water,
-        };
-        let lanes = lanes(self.turn, &rooms);
-        (limit > 0 && worth).then(|| self.order(Kind::Usual, lanes, limit, view))
+        let worth = !self.guarded || limit >= self.worth() || view.under_way == 0;
+        (limit > 0 && worth).then(|| self.order(Kind::Usual, lanes(self.turn, &rooms), limit, view))
     }
 
     fn order(&self, kind: Kind, lanes: Vec<Lane>, limit: usize, view: &View) -> Order {
@@ -269,7 +274,7 @@ impl Mind {
 
     fn fed(&mut self, order: &Order, found: &Found, count: usize, now: Monotonic) {
         if count > 0 {
-            self.guarded = found.guarded;
+            self.guarded = found.guarded || self.never_waits;
         }
         let of = |channel: Channel| {
             found.counts.iter().find(|(known, _)| *known == channel).map_or(0, |(_, count)| *count)

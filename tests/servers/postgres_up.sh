@@ -64,6 +64,7 @@ default_pool_size = 4
 max_client_conn = 300
 ignore_startup_parameters = extra_float_digits
 logfile = $DIR/bouncer.log
+pidfile = $DIR/bouncer.pid
 CF
   echo "\"$USER_NAME\" \"$PASSWORD\"" | as_owner tee bouncer.users >/dev/null
   as_owner "$program" -q "$DIR/bouncer.ini" & BOUNCER=$!
@@ -88,7 +89,8 @@ hold() {
 # A second TERM must not cut the stopping short: whoever ends a process group sends one, our caller another.
 finish() {
   trap '' INT TERM
-  [ -z "${BOUNCER:-}" ] || kill "$BOUNCER" 2>/dev/null || true
+  # By its own id: $BOUNCER is the shell that stands around it.
+  [ ! -s bouncer.pid ] || signal TERM "$(cat bouncer.pid)" || true
   stop_postgres
 }
 

@@ -110,7 +110,7 @@ pub(crate) async fn until(what: &str, mut done: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    if tokio::time::timeout(secs(20), patience).await.is_err() {
+    if tokio::time::timeout(secs(60), patience).await.is_err() {
         panic!("in vain waited for: {what}");
     }
 }

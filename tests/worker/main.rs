@@ -2,4 +2,7 @@
 
 mod flow;
 mod kit;
+mod loss;
 mod outage;
+mod pace;
+mod store;

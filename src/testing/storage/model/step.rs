@@ -95,8 +95,7 @@ impl Twins {
             Step::Act(scope, act, filter, note) => self.act(&scope, act, &filter, note).await,
             Step::Advance(by) => self.clock.advance(by),
             Step::Append(tenant, events) => {
-                let _ =
-                    both!(self, "append_events", told, |store| store.append_events(&tenant, events.clone()));
+                both!(self, "append_events", told, |store| store.append_events(&tenant, events.clone()));
             }
             Step::Cancel(tenant, ids) => {
                 both!(self, "cancel", told, |store| store.cancel(&tenant, &ids));
