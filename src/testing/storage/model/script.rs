@@ -83,8 +83,9 @@ impl Script {
         self.claims += 1;
         let claim = self.claims;
         self.pairs.extend(left.into_iter().zip(right).map(|(left, right)| Pair { claim, left, right }));
-        let old = self.pairs.len().saturating_sub(60);
-        self.pairs.drain(..old);
+        // Whole claims go: those of one token are renewed together or not at all.
+        let oldest = claim.saturating_sub(15);
+        self.pairs.retain(|pair| pair.claim > oldest);
     }
 
     pub(super) fn some_made(&mut self, count: usize) -> Vec<(TenantId, MessageId)> {
