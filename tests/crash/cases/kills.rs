@@ -18,8 +18,7 @@ use crate::{
 const LATENCY: Duration = Duration::from_millis(25);
 
 fn work(kind: Kind) -> Work {
-    Work::new(if processes(kind) == 1 { 8 } else { 4 }, Duration::from_secs(1))
-        .attempt(Duration::from_millis(500))
+    Work::new(4, Duration::from_secs(1)).attempt(Duration::from_millis(500))
 }
 
 fn processes(kind: Kind) -> u32 {
