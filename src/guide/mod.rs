@@ -14,3 +14,6 @@ pub mod layer {}
 
 #[doc = include_str!("provider.md")]
 pub mod provider {}
+
+#[doc = include_str!("storage.md")]
+pub mod storage {}

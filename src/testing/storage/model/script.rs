@@ -51,7 +51,7 @@ impl Script {
 
     /// Whether there are ordering keys: not in every script, since they leave open what claims say is due next.
     pub(super) fn orders(&self) -> bool {
-        self.seed % 3 > 0
+        !self.seed.is_multiple_of(3)
     }
 
     pub(super) fn next_step(&mut self, clock: &ManualClock) -> Step {
