@@ -40,7 +40,9 @@ impl Server {
             .arg(&folder)
             .args(["600", &pid])
             .stdin(Stdio::null())
+            // Not the test's own outputs: the server keeps them open for longer than the test lives.
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .expect("it starts");
         let env = folder.join("env");

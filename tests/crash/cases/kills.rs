@@ -17,7 +17,7 @@ use crate::{
 /// So slow that there is always something open, and so few at a time that most blows fall on different messages.
 const LATENCY: Duration = Duration::from_millis(25);
 
-fn work(kind: Kind) -> Work {
+fn work(_: Kind) -> Work {
     Work::new(4, Duration::from_secs(1)).attempt(Duration::from_millis(500))
 }
 
