@@ -5,7 +5,8 @@ use tidings::Messenger;
 use tokio::task::JoinSet;
 
 use crate::{
-    measure, message, ours,
+    measure::{self, Meter, Sample},
+    message, ours,
     raw::postgres::Raw,
     server::Server,
 };
@@ -16,6 +17,7 @@ const CALLERS: usize = 64;
 
 /// Both sides on one server, in a schema each.
 pub(crate) struct Sides {
+    pub(crate) meter: Meter,
     pool: PgPool,
     pub(crate) messenger: Messenger,
     pub(crate) raw: Raw,
@@ -28,7 +30,11 @@ const RAW: &str = "bench_raw";
 
 impl Sides {
     pub(crate) async fn new(server: &Server) -> Self {
-        let pool = PgPoolOptions::new().max_connections(CALLERS as u32).connect(&server.url).await.expect("a server");
+        let pool = PgPoolOptions::new()
+            .max_connections(CALLERS as u32)
+            .connect(&server.url)
+            .await
+            .expect("a server");
         for schema in [OURS, RAW] {
             let sql = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}");
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&pool).await.expect("a schema");
@@ -39,9 +45,11 @@ impl Sides {
         let filler = Raw::new(pool.clone(), OURS, String::new());
         filler.insert(1, &payload).await;
         assert_eq!(ours::drain(&messenger).await, 1);
-        let events = sqlx::query_scalar("SELECT events FROM bench_ours.tidings_history").fetch_one(&pool).await;
+        let events =
+            sqlx::query_scalar("SELECT events FROM bench_ours.tidings_history").fetch_one(&pool).await;
         let raw = Raw::new(pool.clone(), RAW, events.expect("an entry"));
-        Self { pool, messenger, raw, filler, payload }
+        let meter = Meter { server: server.process(&pool).await };
+        Self { meter, pool, messenger, raw, filler, payload }
     }
 
     /// Empty tables, or `backlog` messages waiting, in the same state for both.
@@ -60,51 +68,48 @@ impl Sides {
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool).await.expect("prepared");
     }
 
-    /// Messages a second.
-    pub(crate) async fn deliver_ours(&self, backlog: usize) -> f64 {
+    pub(crate) async fn deliver_ours(&self, backlog: usize) -> Sample {
         self.prepare(OURS, backlog).await;
-        let seconds = measure::seconds(async { assert_eq!(ours::drain(&self.messenger).await, backlog) }).await;
-        backlog as f64 / seconds
+        self.meter.run(backlog, async { assert_eq!(ours::drain(&self.messenger).await, backlog) }).await
     }
 
-    async fn deliver_raw(&self, backlog: usize) -> f64 {
+    async fn deliver_raw(&self, backlog: usize) -> Sample {
         self.prepare(RAW, backlog).await;
-        let seconds = measure::seconds(async { assert_eq!(self.raw.drain(LANES).await, backlog) }).await;
-        backlog as f64 / seconds
+        self.meter.run(backlog, async { assert_eq!(self.raw.drain(LANES).await, backlog) }).await
     }
 
     /// `callers` enqueue one message after the other.
-    pub(crate) async fn enqueue_ours(&self, callers: usize, count: usize) -> f64 {
+    pub(crate) async fn enqueue_ours(&self, callers: usize, count: usize) -> Sample {
         self.prepare(OURS, 0).await;
         let (messenger, email) = (self.messenger.clone(), message::email());
         let one = move || {
             let request = messenger.enqueue(email.clone());
             async move { drop(request.await.expect("enqueued")) }
         };
-        count as f64 / measure::seconds(many(callers, count, one)).await
+        self.meter.run(count, many(callers, count, one)).await
     }
 
     /// Batches of 1,000, one after the other.
-    pub(crate) async fn enqueue_batches(&self, count: usize) -> f64 {
+    pub(crate) async fn enqueue_batches(&self, count: usize) -> Sample {
         self.prepare(OURS, 0).await;
         let email = message::email();
-        let seconds = measure::seconds(async {
+        let work = async {
             for _ in 0..count / 1_000 {
                 let answers = self.messenger.enqueue_many(vec![email.clone(); 1_000]).await;
                 assert!(answers.iter().all(Result::is_ok), "all were enqueued");
             }
-        });
-        count as f64 / seconds.await
+        };
+        self.meter.run(count, work).await
     }
 
-    async fn enqueue_raw(&self, callers: usize, count: usize) -> f64 {
+    async fn enqueue_raw(&self, callers: usize, count: usize) -> Sample {
         self.prepare(RAW, 0).await;
         let (raw, payload) = (self.raw.clone(), self.payload.clone());
         let one = move || {
             let (raw, payload) = (raw.clone(), payload.clone());
             async move { raw.insert(1, &payload).await }
         };
-        count as f64 / measure::seconds(many(callers, count, one)).await
+        self.meter.run(count, many(callers, count, one)).await
     }
 }
 
@@ -132,7 +137,8 @@ pub(crate) async fn deliver() -> Vec<f64> {
     let backlog = measure::size("TIDINGS_BENCH_BACKLOG", 100_000);
     let what = format!("a backlog of {backlog} on Postgres, delivered");
     let rounds = measure::size("TIDINGS_BENCH_ROUNDS", 7);
-    let (ours, theirs) = (async || sides.deliver_ours(backlog).await, async || sides.deliver_raw(backlog).await);
+    let (ours, theirs) =
+        (async || sides.deliver_ours(backlog).await, async || sides.deliver_raw(backlog).await);
     vec![measure::ratio(&what, rounds, ours, ("by hand", theirs)).await]
 }
 
