@@ -38,7 +38,7 @@ impl Job {
         crew.counters.returned.one();
         let settlement =
             Settlement::new(&self.ready.leased, Next::Returned, self.ready.leased.attempts, Vec::new());
-        crew.ends.add(End { settlement, batch: self.batch, place: self.place });
+        crew.ends.add(End { settlement, batch: self.batch, place: self.place, frees: false });
     }
 }
 
@@ -112,7 +112,8 @@ impl<'a> Open<'a> {
         crew.count(&settlement);
         // First the end, then the place: who sees no attempt under way sees all ends.
         let (channel, was_awaited) = (job.ready.channel, job.batch.end(job.place));
-        crew.ends.add(End { settlement, batch: job.batch, place: job.place });
+        let frees = job.ready.leased.terms.ordering_key.is_some();
+        crew.ends.add(End { settlement, batch: job.batch, place: job.place, frees });
         if was_awaited {
             crew.free(channel, signal);
         }

@@ -154,6 +154,9 @@ impl Engine {
     /// Does what is to be done now.
     fn step(&mut self) -> Step {
         self.give_back(false);
+        if self.crew.ends.take_freed() {
+            self.mind.wake();
+        }
         if self.claiming.is_some() {
             return Step::Wait(None);
         }

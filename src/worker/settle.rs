@@ -23,6 +23,8 @@ pub(super) struct End {
     pub(super) settlement: Settlement,
     pub(super) batch: Arc<Batch>,
     pub(super) place: usize,
+    /// Whether the next message of its ordering key may go when this is stored.
+    pub(super) frees: bool,
 }
 
 /// What is to be stored.
@@ -38,6 +40,7 @@ pub(super) struct Ends {
 struct State {
     waiting: Vec<End>,
     under_way: usize,
+    freed: bool,
 }
 
 impl Ends {
@@ -51,6 +54,11 @@ impl Ends {
         if was_empty {
             self.came.notify_one();
         }
+    }
+
+    /// True if messages may go now that had to wait for others of their ordering key; then it is forgotten.
+    pub(super) fn take_freed(&self) -> bool {
+        std::mem::take(&mut self.lock().freed)
     }
 
     /// How many are not stored yet.
@@ -93,11 +101,12 @@ impl Ends {
         part
     }
 
-    /// True if now all is stored.
-    fn done(&self) -> bool {
+    /// Notes that what was taken is stored; true if that was all.
+    fn done(&self, frees: bool) -> bool {
         let is_empty = {
             let mut state = self.lock();
             state.under_way = 0;
+            state.freed |= frees;
             state.waiting.is_empty()
         };
         if is_empty {
@@ -127,7 +136,8 @@ impl Settler {
         loop {
             let part = self.ends.next().await;
             self.store(&part).await;
-            if self.ends.done() {
+            let frees = part.iter().any(|end| end.frees);
+            if self.ends.done(frees) || frees {
                 self.changed.notify_one();
             }
         }

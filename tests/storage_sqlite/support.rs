@@ -61,6 +61,7 @@ pub(crate) async fn enqueue(store: &SqliteStore, count: usize) -> Vec<MessageId>
     answers.into_iter().map(|answer| answer.expect("new").id).collect()
 }
 
+#[allow(dead_code)]
 pub(crate) fn fresh(answers: &[tidings::Result<Enqueued>]) -> usize {
     answers.iter().filter(|answer| answer.as_ref().is_ok_and(|answer| answer.fresh)).count()
 }

@@ -106,7 +106,7 @@ impl Part {
         if let Some(after) = self.after {
             search = search.with(" AND q.id > ?", after);
         }
-        let rows = tx.rows(search.ending(" ORDER BY q.id LIMIT ?", PART)?).await?;
+        let rows = tx.rows(search.ending(" ORDER BY q.id LIMIT ? + 0", PART)?).await?;
         rows.iter().map(Row::read).collect()
     }
 

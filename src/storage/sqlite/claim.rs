@@ -1,8 +1,10 @@
 //! Claims: what is due goes to a worker.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use serde::Deserialize;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
@@ -90,7 +92,7 @@ SELECT * FROM (SELECT 'over' AS word, '' AS name, token FROM {leases} WHERE unti
     ORDER BY until LIMIT 8)
 UNION ALL SELECT iif(ending, 'ending', word), iif(ending, word || ' ' || name, name), NULL FROM {pauses}
 UNION ALL SELECT 'suspects', '', NULL WHERE EXISTS (SELECT 1 FROM {queue}
-    WHERE state = 'suspect' AND state IN ('dead', 'held', 'paused', 'suspect'))
+    WHERE state = 'suspect' AND state <> 'ready' AND state <> 'leased')
 UNION ALL SELECT 'ordered', '', NULL WHERE EXISTS (SELECT 1 FROM {queue} WHERE ordering_key IS NOT NULL)";
 
 impl Sight {
@@ -127,32 +129,33 @@ macro_rules! may_go {
         "q.due <= ?2 AND q.payload_version <= ?3 AND (?4 IS NULL OR q.tenant = ?4)
         AND q.tenant NOT IN (SELECT name FROM {pauses} WHERE word = 'tenant' AND ending = 0)
         AND (q.ordering_key IS NULL OR NOT (
-            EXISTS (SELECT 1 FROM {queue} o WHERE o.tenant = q.tenant AND o.ordering_key = q.ordering_key
-                AND o.ordering_key IS NOT NULL AND o.state = 'leased')
-            OR EXISTS (SELECT 1 FROM {queue} o WHERE o.tenant = q.tenant AND o.ordering_key = q.ordering_key
-                AND o.ordering_key IS NOT NULL AND o.id < q.id AND o.state NOT IN ('dead', 'held'))))"
+            EXISTS (SELECT 1 FROM {queue} o INDEXED BY {queue}_one_of_key WHERE o.tenant = q.tenant
+                AND o.ordering_key = q.ordering_key AND o.ordering_key IS NOT NULL AND o.state = 'leased')
+            OR EXISTS (SELECT 1 FROM {queue} o INDEXED BY {queue}_in_order WHERE o.tenant = q.tenant
+                AND o.ordering_key = q.ordering_key AND o.ordering_key IS NOT NULL AND o.id < q.id AND o.state NOT IN ('dead', 'held'))))"
     };
 }
 
+/// `LIMIT # + 0`, since SQLite plans a statement anew at each execution if its limit is a bare parameter.
 const LEASE: &str = concat!(
-    "UPDATE {queue} SET state = 'leased', token = ?1, started = 0 WHERE id IN (SELECT id FROM (",
-    "[SELECT id FROM (SELECT q.id FROM {queue} q WHERE q.state = 'ready' AND q.blocked = 0
+    "UPDATE {queue!} SET state = 'leased', token = ?1, started = 0 WHERE id IN (SELECT id FROM (",
+    "[SELECT id FROM (SELECT q.id FROM {queue} q INDEXED BY {queue}_ready WHERE q.state = 'ready' AND q.blocked = 0
         AND q.channel = # AND q.priority = # AND ",
     may_go!(),
-    " ORDER BY q.due, q.id LIMIT #)]) LIMIT ?5)"
+    " ORDER BY q.due, q.id LIMIT # + 0)]) LIMIT ?5 + 0)"
 );
 
 const LEASE_SUSPECT: &str = concat!(
-    "UPDATE {queue} SET state = 'leased', token = ?1, started = 0 WHERE id IN (
-        SELECT q.id FROM {queue} q WHERE q.state = 'suspect' AND q.state IN ('dead', 'held', 'paused', 'suspect')
+    "UPDATE {queue!} SET state = 'leased', token = ?1, started = 0 WHERE id IN (
+        SELECT q.id FROM {queue} q INDEXED BY {queue}_parked WHERE q.state = 'suspect' AND q.state <> 'ready' AND q.state <> 'leased'
             AND q.channel IN (SELECT value FROM json_each(?6)) AND ",
     may_go!(),
-    " ORDER BY q.due, q.id LIMIT ?5)"
+    " ORDER BY q.due, q.id LIMIT ?5 + 0)"
 );
 
 const SUSPECTS: &str = concat!(
-    "SELECT 1 FROM {queue} q WHERE ?1 IS NULL AND ?5 IS NULL AND q.state = 'suspect'
-        AND q.state IN ('dead', 'held', 'paused', 'suspect')
+    "SELECT 1 FROM {queue} q INDEXED BY {queue}_parked WHERE ?1 IS NULL AND ?5 IS NULL AND q.state = 'suspect'
+        AND q.state <> 'ready' AND q.state <> 'leased'
         AND q.channel IN (SELECT value FROM json_each(?6)) AND ",
     may_go!(),
     " LIMIT 1"
@@ -219,7 +222,7 @@ fn channels(lanes: &[Lane]) -> String {
 }
 
 const NEXT_DUE: &str = "\
-SELECT min(due) FROM ([SELECT (SELECT q.due FROM {queue} q WHERE q.state = 'ready' AND q.blocked = 0
+SELECT min(due) FROM ([SELECT (SELECT q.due FROM {queue} q INDEXED BY {queue}_ready WHERE q.state = 'ready' AND q.blocked = 0
     AND q.channel = # AND q.priority = # AND q.due > ?1 AND (?2 IS NULL OR q.tenant = ?2)
     ORDER BY q.due LIMIT 1) AS due])";
 
@@ -237,12 +240,14 @@ async fn next_due(tx: &mut Tx<'_>, claim: &Claim, lanes: &[Lane]) -> Result<Opti
     Ok(due.map(Timestamp::from_micros))
 }
 
+/// What is small comes as one value: each value of a row costs as much as a lookup.
 const LEASED: &str = "\
-SELECT q.id, q.tenant, q.channel, q.priority, q.due, q.since, q.on_unknown, q.ordering_key, q.attempts, q.excused,
-    q.losses, q.generation, q.pending, q.pinned, m.key, m.expires, m.payload_version, m.payload_codec,
-    m.payload_key_id, m.payload_blobs, m.payload
-FROM {queue} q CROSS JOIN {messages} m ON m.id = q.id
-WHERE q.token = ?1 AND q.token IS NOT NULL ORDER BY q.due, q.id";
+SELECT q.id, m.payload, json_array(q.tenant, q.channel, q.priority, q.due, q.since, q.on_unknown, q.ordering_key,
+    q.attempts, q.excused, q.losses, q.generation, q.pending, q.pinned, m.key, m.expires), m.payload_version,
+    iif(m.payload_key_id IS NULL AND m.payload_blobs IS NULL AND m.payload_codec = 'json', NULL,
+        json_array(m.payload_codec, m.payload_key_id, m.payload_blobs))
+FROM {queue} q INDEXED BY {queue}_by_token CROSS JOIN {messages!m} ON m.id = q.id
+WHERE q.token = ?1 AND q.token IS NOT NULL";
 
 /// The messages of a fresh token, in the order of the lanes.
 async fn leased(tx: &mut Tx<'_>, token: Uuid, lanes: &[Lane]) -> Result<Vec<Found>> {
@@ -253,47 +258,65 @@ async fn leased(tx: &mut Tx<'_>, token: Uuid, lanes: &[Lane]) -> Result<Vec<Foun
     }
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
-        let lane = (channel_from(column(row, 2)?)?, column(row, 3)?);
-        found.push((order.get(&lane).copied().unwrap_or(usize::MAX), read(row, token)?));
+        let facts: Facts<'_> = serde_json::from_str(column(row, 2)?).map_err(|e| unreadable("queue", e))?;
+        let place = order.get(&(channel_from(&facts.channel)?, facts.priority));
+        found.push((place.copied().unwrap_or(usize::MAX), read(row, facts, token)?));
     }
-    // Stable: within a lane they are in the order of due and id.
-    found.sort_by_key(|(place, _)| *place);
+    found.sort_unstable_by_key(|(place, leased)| (*place, leased.terms.due, leased.lease.id));
     Ok(found)
 }
 
-fn read(row: &SqliteRow, token: Uuid) -> Result<Leased> {
+/// What a worker must know beside the payload, in the order of the array.
+#[derive(Deserialize)]
+struct Facts<'a> {
+    #[serde(borrow)]
+    tenant: Cow<'a, str>,
+    #[serde(borrow)]
+    channel: Cow<'a, str>,
+    priority: i16,
+    due: i64,
+    since: i64,
+    #[serde(borrow)]
+    on_unknown: Cow<'a, str>,
+    ordering_key: Option<Arc<str>>,
+    attempts: u32,
+    excused: u32,
+    losses: u32,
+    generation: u32,
+    pending: Option<String>,
+    pinned: Option<Arc<str>>,
+    key: Option<Arc<str>>,
+    expires: Option<i64>,
+}
+
+fn read(row: &SqliteRow, facts: Facts<'_>, token: Uuid) -> Result<Leased> {
     let lease = Lease { id: MessageId::from_uuid(column(row, 0)?), token };
-    let tenant: TenantId = column::<&str>(row, 1)?.parse().map_err(|e: Error| unreadable("tenant", e))?;
-    let mut leased = Leased::new(lease, tenant, payload(row)?, terms(row)?);
-    leased.since = Timestamp::from_micros(column(row, 5)?);
-    (leased.attempts, leased.excused) = (column(row, 8)?, column(row, 9)?);
-    (leased.losses, leased.generation) = (column(row, 10)?, column(row, 11)?);
-    leased.pending = pending_from(column(row, 12)?)?;
-    leased.pinned = text(row, 13)?;
-    leased.key = text(row, 14)?;
+    let tenant: TenantId = facts.tenant.parse().map_err(|e: Error| unreadable("tenant", e))?;
+    let terms = Terms {
+        due: Some(Timestamp::from_micros(facts.due)),
+        expires: facts.expires.map(Timestamp::from_micros),
+        on_unknown: policy_from(&facts.on_unknown)?,
+        ordering_key: facts.ordering_key,
+        priority: priority_from(facts.priority),
+    };
+    let mut leased = Leased::new(lease, tenant, payload(row)?, terms);
+    leased.since = Timestamp::from_micros(facts.since);
+    (leased.attempts, leased.excused) = (facts.attempts, facts.excused);
+    (leased.losses, leased.generation) = (facts.losses, facts.generation);
+    leased.pending = pending_from(facts.pending.as_deref())?;
+    (leased.pinned, leased.key) = (facts.pinned, facts.key);
     Ok(leased)
 }
 
-fn text(row: &SqliteRow, index: usize) -> Result<Option<Arc<str>>> {
-    Ok(column::<Option<&str>>(row, index)?.map(Into::into))
-}
-
-fn terms(row: &SqliteRow) -> Result<Terms> {
-    Ok(Terms {
-        due: Some(Timestamp::from_micros(column(row, 4)?)),
-        expires: column::<Option<i64>>(row, 15)?.map(Timestamp::from_micros),
-        on_unknown: policy_from(column(row, 6)?)?,
-        ordering_key: text(row, 7)?,
-        priority: priority_from(column(row, 3)?),
-    })
-}
+/// What is rarely so: codec, key and files of a payload.
+type Unusual = (String, Option<String>, Option<String>);
 
 fn payload(row: &SqliteRow) -> Result<Payload> {
-    Ok(Payload {
-        version: column(row, 16)?,
-        codec: column(row, 17)?,
-        key_id: column(row, 18)?,
-        blobs: blobs_from(column(row, 19)?)?,
-        bytes: column::<Vec<u8>>(row, 20)?.into(),
-    })
+    let bytes = column::<&[u8]>(row, 1)?;
+    let unusual: Option<&str> = column(row, 4)?;
+    let unusual = unusual.map(serde_json::from_str::<Unusual>).transpose();
+    let unusual = unusual.map_err(|e| unreadable("payload_codec", e))?;
+    let (codec, key_id, blobs) = unusual.unwrap_or_else(|| ("json".into(), None, None));
+    let (version, blobs) = (column(row, 3)?, blobs_from(blobs.as_deref())?);
+    Ok(Payload { version, codec, key_id, bytes: Bytes::copy_from_slice(bytes), blobs })
 }

@@ -6,9 +6,6 @@ use super::{fault::failed, text::named, tx::Statement};
 use crate::error::Result;
 use crate::storage::{Dialect, Filter, QueueState, Scope, sql::recipient_hash};
 
-/// The state of what is in none of the two indexes that are asked by state.
-const PARKED: &str = "'dead', 'held', 'paused', 'suspect'";
-
 /// A query that is put together.
 pub(super) struct Search {
     text: String,
@@ -78,13 +75,14 @@ impl Search {
         let is_parked = |state: &QueueState| !matches!(state, QueueState::Leased | QueueState::Ready);
         if states.iter().all(is_parked) {
             // In these words, so that the partial index is seen to fit.
-            self.text.push_str(&format!(" AND q.state IN ({PARKED})"));
+            self.text.push_str(" AND q.state <> 'ready' AND q.state <> 'leased'");
         }
         self.text.push_str(&format!(" AND q.state IN ({})", words.join(", ")));
         self
     }
 
-    /// The query, which ends with a limit where `piece` has its `?`.
+    /// The query, which ends with a limit where `piece` has its `?`. It is not a bare
+    /// parameter, for which SQLite would plan anew.
     pub(super) fn ending(self, piece: &'static str, limit: usize) -> Result<Statement> {
         let Self { text, values, .. } = self.with(piece, i64::try_from(limit).unwrap_or(i64::MAX));
         let values = values.map_err(|error| failed(sqlx::Error::Encode(error)))?;

@@ -37,7 +37,7 @@ const ENDING: &str = "UPDATE {pauses} SET ending = 1 WHERE word = ?1 AND name = 
 
 const GO_ON: &str = "\
 UPDATE {queue} SET state = CASE WHEN losses >= 2 THEN 'suspect' ELSE 'ready' END, paused_by = NULL
-WHERE id IN (SELECT id FROM {queue} WHERE paused_by = ?1 AND paused_by IS NOT NULL LIMIT ?2)";
+WHERE id IN (SELECT id FROM {queue} WHERE paused_by = ?1 AND paused_by IS NOT NULL LIMIT ?2 + 0)";
 
 const OVER: &str = "DELETE FROM {pauses} WHERE word = ?1 AND name = ?2 AND ending = 1";
 

@@ -23,19 +23,19 @@ const DONE: &str = "\
 SELECT m.at, m.id FROM {messages} m WHERE m.at <= max(?1, ?2)
     AND NOT EXISTS (SELECT 1 FROM {queue} WHERE id = m.id)
     AND m.at <= iif(m.key IS NULL, ?1, ?2)
-ORDER BY m.at, m.id LIMIT ?3";
+ORDER BY m.at, m.id LIMIT ?3 + 0";
 
 const DEAD: &str = "\
 SELECT m.at, m.id FROM {queue} q CROSS JOIN {messages} m ON m.id = q.id
-WHERE q.state = 'dead' AND q.state IN ('dead', 'held', 'paused', 'suspect')
+WHERE q.state = 'dead' AND q.state <> 'ready' AND q.state <> 'leased'
     AND m.at <= iif(m.key IS NULL, ?1, ?2)
-ORDER BY m.at, m.id LIMIT ?3";
+ORDER BY m.at, m.id LIMIT ?3 + 0";
 
 const DELETE: [&str; 4] = [
-    "DELETE FROM {queue} WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
-    "DELETE FROM {history} WHERE message IN (SELECT unhex(value) FROM json_each(?1))",
-    "DELETE FROM {blob_refs} WHERE message IN (SELECT unhex(value) FROM json_each(?1))",
-    "DELETE FROM {messages} WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
+    "DELETE FROM {queue!} WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
+    "DELETE FROM {history!} WHERE message IN (SELECT unhex(value) FROM json_each(?1))",
+    "DELETE FROM {blob_refs} INDEXED BY {blob_refs}_by_message WHERE message IN (SELECT unhex(value) FROM json_each(?1))",
+    "DELETE FROM {messages!} WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
 ];
 
 const FILES: &str = "\

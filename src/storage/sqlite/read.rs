@@ -43,7 +43,7 @@ const PAUSES: &str = "SELECT word, name FROM {pauses} WHERE ending = 0";
 
 const ACTS: &str = "\
 SELECT id, act, tenant, filter, at, note, changed FROM {acts} WHERE (?1 IS NULL OR tenant = ?1)
-ORDER BY id DESC LIMIT ?2";
+ORDER BY id DESC LIMIT ?2 + 0";
 
 /// A message as it is read.
 struct Known {
@@ -113,13 +113,13 @@ impl SqliteStore {
         let search = search.within(scope).matching(filter);
         let (search, order) = match (filter.state, page.before) {
             (Some(_), Some(before)) => {
-                (search.with(" AND q.id < ?", before.as_uuid()), " ORDER BY q.id DESC LIMIT ?")
+                (search.with(" AND q.id < ?", before.as_uuid()), " ORDER BY q.id DESC LIMIT ? + 0")
             }
-            (Some(_), None) => (search, " ORDER BY q.id DESC LIMIT ?"),
+            (Some(_), None) => (search, " ORDER BY q.id DESC LIMIT ? + 0"),
             (None, Some(before)) => {
-                (search.with(" AND m.id < ?", before.as_uuid()), " ORDER BY m.id DESC LIMIT ?")
+                (search.with(" AND m.id < ?", before.as_uuid()), " ORDER BY m.id DESC LIMIT ? + 0")
             }
-            (None, None) => (search, " ORDER BY m.id DESC LIMIT ?"),
+            (None, None) => (search, " ORDER BY m.id DESC LIMIT ? + 0"),
         };
         let rows = self.readers.rows(search.ending(order, page.limit)?).await?;
         rows.iter().map(|row| Ok(Known::read(row)?.tracked())).collect()

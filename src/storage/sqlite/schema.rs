@@ -41,7 +41,7 @@ CREATE TABLE {queue} (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX {queue}_ready ON {queue} (channel, priority, due, id, payload_version, tenant, ordering_key)
     WHERE state = 'ready' AND blocked = 0;
-CREATE INDEX {queue}_parked ON {queue} (state, id, channel) WHERE state IN ('dead', 'held', 'paused', 'suspect');
+CREATE INDEX {queue}_parked ON {queue} (state, id, channel) WHERE state <> 'ready' AND state <> 'leased';
 CREATE INDEX {queue}_by_token ON {queue} (token) WHERE token IS NOT NULL;
 CREATE INDEX {queue}_by_pause ON {queue} (paused_by) WHERE paused_by IS NOT NULL;
 CREATE INDEX {queue}_in_order ON {queue} (tenant, ordering_key, id) WHERE ordering_key IS NOT NULL;

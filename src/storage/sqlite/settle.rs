@@ -1,6 +1,9 @@
 //! The end of leases.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
@@ -59,30 +62,70 @@ fn ids(settlements: &[&Settlement]) -> String {
     list(settlements.iter().map(|settlement| settlement.lease.id.as_uuid()))
 }
 
-const HOLDERS: &str = "\
-SELECT id, token, tenant, ordering_key FROM {queue}
-WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND token IS NOT NULL";
+const DELETE: &str = "DELETE FROM {queue!} WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
 
-const DELETE: &str = "DELETE FROM {queue} WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
-
-/// Lets messages leave the queue: the usual end, with as little reading as can be.
+/// Lets messages leave the queue.
 async fn finish(tx: &mut Tx<'_>, settlements: &[&Settlement]) -> Result<HashSet<Name>> {
     if settlements.is_empty() {
         return Ok(HashSet::new());
     }
+    match finish_all(tx, settlements).await? {
+        Some(settled) => Ok(settled),
+        None => finish_each(tx, settlements).await,
+    }
+}
+
+const COUNT: &str = "\
+SELECT count(*), count(ordering_key) FROM {queue!}
+WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND token = ?2 AND tenant = ?3";
+
+/// More tokens than this are not counted one by one.
+const TOKENS: usize = 4;
+
+/// The usual end: a worker's messages of one tenant, without ordering keys, under leases that it has. Then
+/// nothing has to be read of them one by one. `None` if it is not so.
+async fn finish_all(tx: &mut Tx<'_>, settlements: &[&Settlement]) -> Result<Option<HashSet<Name>>> {
+    let names: HashSet<Name> = settlements.iter().map(|settlement| name(settlement)).collect();
+    let mut tokens: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
+    names.iter().for_each(|(id, token)| tokens.entry(*token).or_default().push(*id));
+    let Some(tenant) = settlements.first().map(|settlement| &settlement.tenant) else { return Ok(None) };
+    let one_tenant = settlements.iter().all(|settlement| settlement.tenant == *tenant);
+    if names.len() < settlements.len() || tokens.len() > TOKENS || !one_tenant {
+        return Ok(None);
+    }
+    for (token, ids) in tokens {
+        let count = ids.len();
+        let asked = tx.statement(COUNT).bind(list(ids)).bind(token).bind(tenant.as_str().to_owned());
+        let Some(row) = tx.row(asked).await? else { return Ok(None) };
+        if (column::<i64>(&row, 0)?, column::<i64>(&row, 1)?) != (count as i64, 0) {
+            return Ok(None);
+        }
+    }
+    tx.run(tx.statement(DELETE).bind(ids(settlements))).await?;
+    let events: Vec<Cow<'_, [Event]>> = settlements.iter().map(|settlement| own(settlement)).collect();
+    append(tx, events.iter().map(|events| &**events)).await?;
+    Ok(Some(names))
+}
+
+const HOLDERS: &str = "\
+SELECT id, token, tenant, ordering_key FROM {queue!}
+WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND token IS NOT NULL";
+
+/// The same where each must be looked at.
+async fn finish_each(tx: &mut Tx<'_>, settlements: &[&Settlement]) -> Result<HashSet<Name>> {
     let rows = tx.rows(tx.statement(HOLDERS).bind(ids(settlements))).await?;
     let holders: HashMap<Name, Holder> = rows.iter().map(Holder::read).collect::<Result<_>>()?;
     let mut settled = HashSet::with_capacity(settlements.len());
-    let mut events: Vec<&[Event]> = Vec::with_capacity(settlements.len());
+    let mut events: Vec<Cow<'_, [Event]>> = Vec::with_capacity(settlements.len());
     let mut keys = Vec::new();
     for settlement in settlements {
         let holder = holders.get(&name(settlement)).filter(|holder| holder.is_of(settlement));
         let Some(holder) = holder.filter(|_| settled.insert(name(settlement))) else { continue };
         keys.extend(holder.ordering_key.as_deref().map(|key| (holder.tenant.as_str(), key)));
-        events.push(&settlement.events);
+        events.push(own(settlement));
     }
     tx.run(tx.statement(DELETE).bind(list(settled.iter().map(|(id, _)| *id)))).await?;
-    append(tx, events.into_iter()).await?;
+    append(tx, events.iter().map(|events| &**events)).await?;
     unblock(tx, keys).await?;
     Ok(settled)
 }
@@ -106,7 +149,7 @@ impl Holder {
 const ROWS: &str = "\
 SELECT id, tenant, state, due, since, ordering_key, on_unknown, started, attempts, excused, losses, generation,
     token, cancel, pending, pinned, paused_by, reason
-FROM {queue} WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND token IS NOT NULL";
+FROM {queue!} WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND token IS NOT NULL";
 
 const PAUSES: &str = "SELECT word, name FROM {pauses} WHERE ending = 0";
 
@@ -146,10 +189,19 @@ async fn pauses(tx: &mut Tx<'_>, settlements: &[&Settlement]) -> Result<HashSet<
     Ok(pauses)
 }
 
+/// The events that are of its message.
+fn own(settlement: &Settlement) -> Cow<'_, [Event]> {
+    let Settlement { lease, events, .. } = settlement;
+    if events.iter().all(|event| event.message == lease.id) {
+        return Cow::Borrowed(events);
+    }
+    events.iter().filter(|event| event.message == lease.id).cloned().collect()
+}
+
 /// What a settlement makes of a row.
 fn change(mut row: Row, settlement: &Settlement, pauses: &HashSet<Pause>, now: Timestamp) -> Change {
-    let Settlement { lease, next, attempts, events, left, .. } = settlement;
-    let mut events: Vec<Event> = events.iter().filter(|event| event.message == lease.id).cloned().collect();
+    let Settlement { next, attempts, left, .. } = settlement;
+    let mut events = own(settlement).into_owned();
     row.attempts = row.attempts.max(*attempts);
     let is_back = *next == Next::Returned;
     row.losses = if is_back { row.losses } else { 0 };

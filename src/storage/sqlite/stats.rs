@@ -19,7 +19,7 @@ UNION ALL SELECT channel, 'ready', count(*), min(due) FROM {queue}
 UNION ALL SELECT channel, 'leased', count(*), NULL FROM {queue}
     WHERE token IS NOT NULL AND (?1 IS NULL OR tenant = ?1) GROUP BY channel
 UNION ALL SELECT channel, state, count(*), min(due) FROM {queue}
-    WHERE state IN ('dead', 'held', 'paused', 'suspect') AND (?1 IS NULL OR tenant = ?1) GROUP BY channel, state
+    WHERE state <> 'ready' AND state <> 'leased' AND (?1 IS NULL OR tenant = ?1) GROUP BY channel, state
 UNION ALL SELECT '', '', 0, min(until) FROM {leases} WHERE ?1 IS NULL OR EXISTS (SELECT 1 FROM {queue} q
     WHERE q.token = {leases}.token AND q.token IS NOT NULL AND q.tenant = ?1)";
 
