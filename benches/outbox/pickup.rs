@@ -90,7 +90,10 @@ pub(crate) async fn bench() -> Vec<f64> {
     let (email, payload) = (message::email(), message::stored(&message::email()));
     let ours = async || {
         let request = messenger.enqueue(email.clone());
-        once(&mut picked, async { drop(request.await.expect("enqueued")) }).await
+        once(&mut picked, async {
+            request.await.expect("enqueued");
+        })
+        .await
     };
     let theirs = async || once(&mut picked_raw, raw.insert_and_notify(&payload, RAW)).await;
     let (ours, theirs) = by_turns(ours, theirs).await;

@@ -84,12 +84,15 @@ impl Sides {
         let (messenger, email) = (self.messenger.clone(), message::email());
         let one = move || {
             let request = messenger.enqueue(email.clone());
-            async move { drop(request.await.expect("enqueued")) }
+            async move {
+                request.await.expect("enqueued");
+            }
         };
         self.meter.run(count, many(callers, count, one)).await
     }
 
     /// Batches of 1,000, one after the other.
+    #[allow(dead_code, reason = "benches/peers uses it")]
     pub(crate) async fn enqueue_batches(&self, count: usize) -> Sample {
         self.prepare(OURS, 0).await;
         let email = message::email();
