@@ -45,7 +45,7 @@ async fn one_thread(file: PathBuf, number: u64) {
         enqueue(&store, 3).await;
         let mut orders = begin_immediate(&pool).await.expect("begun");
         orders.execute("INSERT INTO orders (at) VALUES (1)").await.expect("inserted");
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         orders.commit().await.expect("committed");
