@@ -328,6 +328,7 @@ impl MessengerBuilder {
             defaults: self.defaults,
             messages: self.kept.messages.unwrap_or_else(|| memory.clone()),
             blobs: self.kept.blobs.unwrap_or_else(|| memory.clone()),
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
             blobs_apart: self.kept.blobs_apart,
             suppressions: self.kept.suppressions.unwrap_or(memory),
             cx,

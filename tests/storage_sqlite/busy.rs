@@ -73,7 +73,8 @@ fn nobody_is_told_that_the_database_is_locked() {
         let orders = number(&mut connection, "SELECT count(*) FROM orders").await;
         let messages = number(&mut connection, "SELECT count(*) FROM tidings_messages").await;
         assert_eq!(messages, 3 * orders, "each of {orders} rounds did all of its work");
-        assert!(orders > 100, "{orders} rounds in {TIME:?}");
+        // How many there are is a matter of the machine; a lock that starves somebody leaves almost none.
+        assert!(orders > 10, "{orders} rounds in {TIME:?}");
     });
 }
 
