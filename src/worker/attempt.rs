@@ -43,7 +43,7 @@ impl Job {
 }
 
 /// Serves one message.
-pub(super) async fn serve(crew: &Crew, job: Job) {
+pub(super) async fn serve(crew: &Crew, job: Box<Job>) {
     let span = tracing::info_span!(
         "tidings.deliver",
         channel = job.ready.channel.as_str(),
@@ -53,11 +53,11 @@ pub(super) async fn serve(crew: &Crew, job: Job) {
     // An instrumented future costs more than the comparison.
     match span.is_disabled() {
         true => attempt(crew, job).await,
-        false => attempt(crew, job).instrument(span).await,
+        false => Box::pin(attempt(crew, job).instrument(span)).await,
     }
 }
 
-async fn attempt(crew: &Crew, job: Job) {
+async fn attempt(crew: &Crew, job: Box<Job>) {
     let Some(deadline) = job.batch.begin(job.place, crew.clock.monotonic()) else {
         crew.free(job.ready.channel, Signal::Silent);
         return job.give_back(crew);
@@ -78,11 +78,11 @@ struct Open<'a> {
     crew: &'a Crew,
     trail: Trail,
     /// Taken at its end.
-    job: Option<Job>,
+    job: Option<Box<Job>>,
 }
 
 impl<'a> Open<'a> {
-    fn new(crew: &'a Crew, job: Job) -> Self {
+    fn new(crew: &'a Crew, job: Box<Job>) -> Self {
         let trail = Trail::with_capacity(1).after(job.ready.leased.attempts);
         Self { crew, trail, job: Some(job) }
     }
@@ -99,14 +99,14 @@ impl<'a> Open<'a> {
         self.break_off(job, error, cx, false);
     }
 
-    fn break_off(&self, job: Job, error: Error, cx: &CallContext, leaving: bool) {
+    fn break_off(&self, job: Box<Job>, error: Error, cx: &CallContext, leaving: bool) {
         let error = error.with_certainty(self.trail.certainty());
         let events = self.trail.take();
         let ended = job.ready.as_far_as(&events, error);
         self.settle(job, Last { ended, events, leaving }, cx);
     }
 
-    fn settle(&self, job: Job, last: Last, cx: &CallContext) {
+    fn settle(&self, job: Box<Job>, last: Last, cx: &CallContext) {
         let crew = self.crew;
         let Conclusion { settlement, signal } = conclude(&job.ready, last, &crew.plan, cx.clock().now());
         crew.count(&settlement);

@@ -59,7 +59,7 @@ fn note(crew: &Crew, batch: &Arc<Batch>, live: &[(usize, Lease)], answers: Vec<R
     if lost.is_empty() {
         return;
     }
-    let is_lost = |job: &Job| Arc::ptr_eq(&job.batch, batch) && lost.contains(&job.place);
+    let is_lost = |job: &Box<Job>| Arc::ptr_eq(&job.batch, batch) && lost.contains(&job.place);
     let waiting = crew.floor().take(is_lost);
     waiting.iter().for_each(|job| batch.over(job.place));
     crew.counters.lease_lost.add(waiting.len());
@@ -99,7 +99,7 @@ fn apply(crew: &Crew, pauses: Vec<Pause>) {
         _ => None,
     });
     crew.pauses.set(names.collect());
-    let is_paused = |job: &Job| {
+    let is_paused = |job: &Box<Job>| {
         pauses.iter().any(|pause| match pause {
             Pause::All => true,
             Pause::Channel(channel) => *channel == job.ready.channel,
