@@ -38,7 +38,8 @@
 //!   [outbox](guide::outbox); [`storage`] is where all is kept.
 //! - [`Error`] says whether a vendor could have taken the message; the guide has a chapter on
 //!   [errors](guide::errors) and one on the [concepts](guide::concepts).
-//! - To extend: [write a provider](guide::provider), [write a layer](guide::layer), [bring your own HTTP](guide::http).
+//! - To extend: [write a provider](guide::provider), [write a layer](guide::layer),
+//!   [write a store](guide::storage), [bring your own HTTP](guide::http).
 //!
 //! # Features
 //!

@@ -17,3 +17,6 @@ pub mod outbox {}
 
 #[doc = include_str!("provider.md")]
 pub mod provider {}
+
+#[doc = include_str!("storage.md")]
+pub mod storage {}
