@@ -31,6 +31,9 @@ pub(super) struct Job {
     pub(super) place: usize,
 }
 
+/// Boxed: it is handed on often.
+pub(super) type Boxed = Box<Job>;
+
 impl Job {
     /// Hands it back unharmed.
     pub(super) fn give_back(self, crew: &Crew) {
@@ -43,7 +46,7 @@ impl Job {
 }
 
 /// Serves one message.
-pub(super) async fn serve(crew: &Crew, job: Box<Job>) {
+pub(super) async fn serve(crew: &Crew, job: Boxed) {
     let span = tracing::info_span!(
         "tidings.deliver",
         channel = job.ready.channel.as_str(),
@@ -57,7 +60,7 @@ pub(super) async fn serve(crew: &Crew, job: Box<Job>) {
     }
 }
 
-async fn attempt(crew: &Crew, job: Box<Job>) {
+async fn attempt(crew: &Crew, job: Boxed) {
     let Some(deadline) = job.batch.begin(job.place, crew.clock.monotonic()) else {
         crew.free(job.ready.channel, Signal::Silent);
         return job.give_back(crew);
@@ -78,11 +81,11 @@ struct Open<'a> {
     crew: &'a Crew,
     trail: Trail,
     /// Taken at its end.
-    job: Option<Box<Job>>,
+    job: Option<Boxed>,
 }
 
 impl<'a> Open<'a> {
-    fn new(crew: &'a Crew, job: Box<Job>) -> Self {
+    fn new(crew: &'a Crew, job: Boxed) -> Self {
         let trail = Trail::with_capacity(1).after(job.ready.leased.attempts);
         Self { crew, trail, job: Some(job) }
     }
@@ -99,14 +102,14 @@ impl<'a> Open<'a> {
         self.break_off(job, error, cx, false);
     }
 
-    fn break_off(&self, job: Box<Job>, error: Error, cx: &CallContext, leaving: bool) {
+    fn break_off(&self, job: Boxed, error: Error, cx: &CallContext, leaving: bool) {
         let error = error.with_certainty(self.trail.certainty());
         let events = self.trail.take();
         let ended = job.ready.as_far_as(&events, error);
         self.settle(job, Last { ended, events, leaving }, cx);
     }
 
-    fn settle(&self, job: Box<Job>, last: Last, cx: &CallContext) {
+    fn settle(&self, job: Boxed, last: Last, cx: &CallContext) {
         let crew = self.crew;
         let Conclusion { settlement, signal } = conclude(&job.ready, last, &crew.plan, cx.clock().now());
         crew.count(&settlement);
