@@ -69,7 +69,7 @@ fn draft(n: u32) -> Draft {
     let sms = Sms::builder().from("Shop").to("+15005550006").body(format!("Parcel {n} is on its way."));
     let draft = Draft::new(sms.build().expect("a plain text message"));
     // Every tenth is urgent, and messages of one parcel keep their order.
-    let priority = if n % 10 == 0 { Priority::High } else { Priority::Normal };
+    let priority = if n.is_multiple_of(10) { Priority::High } else { Priority::Normal };
     draft.priority(priority).ordering_key(format!("parcel-{}", n / 2))
 }
 

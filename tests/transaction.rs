@@ -2,6 +2,7 @@
 
 #![cfg(all(feature = "sqlite", feature = "postgres", feature = "testing"))]
 
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "support/postgres.rs"]
 mod postgres;
 

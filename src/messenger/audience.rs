@@ -6,9 +6,9 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::EventKind,
     id::TenantId,
-    message::Message,
+    message::{Channel, Message},
     provider::{Outcome, Outgoing, Receipt},
-    storage::Suppression,
+    storage::{RecipientText, Record, Suppression},
 };
 
 impl Inner {
@@ -21,6 +21,34 @@ impl Inner {
         let recipients = (0..message.recipient_count()).filter_map(|index| message.recipient(index));
         let addresses: Vec<&str> = recipients.map(|recipient| recipient.as_str()).collect();
         self.suppressions.suppressed(tenant, M::CHANNEL, &addresses).await
+    }
+
+    /// Refuses each message that nobody may receive, after one look for all of them. A store that fails
+    /// lets none through.
+    pub(super) async fn barred_from(
+        &self,
+        tenant: &TenantId,
+        channel: Channel,
+        records: &[&Record],
+    ) -> Vec<Result<()>> {
+        let recipients = records.iter().flat_map(|record| &record.recipients);
+        let addresses: Vec<&str> = recipients.map(|RecipientText(address)| &**address).collect();
+        match self.suppressions.suppressed(tenant, channel, &addresses).await {
+            Ok(found) => {
+                let mut left = &found[..];
+                let own = |record: &&Record| left.split_off(..record.recipients.len()).unwrap_or_default();
+                records.iter().map(own).map(someone_may_receive).collect()
+            }
+            Err(error) => records.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+}
+
+/// Refuses a message all of whose recipients are barred.
+pub(super) fn someone_may_receive(barred: &[Option<Suppression>]) -> Result<()> {
+    match barred.first() {
+        Some(Some(first)) if barred.iter().all(Option::is_some) => Err(first.refusal()),
+        _ => Ok(()),
     }
 }
 

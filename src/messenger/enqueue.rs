@@ -1,6 +1,7 @@
 //! The way into the queue: admit, keep the files apart, record.
 
 use std::{
+    collections::HashSet,
     future::IntoFuture,
     pin::{Pin, pin},
     sync::Arc,
@@ -12,6 +13,7 @@ use futures_core::Stream;
 
 use super::{
     Inner, Messenger,
+    audience::someone_may_receive,
     channels::{Routed, some_vendor_admits},
     dispatch::{Admitted, admit, record_of},
     draft::Draft,
@@ -22,8 +24,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::OnUnknown,
     id::{Fingerprint, TenantId},
-    message::{AnyMessage, Payload, Priority, on_any},
-    storage::{Enqueued, Entry},
+    message::{AnyMessage, Channel, Payload, Priority, on_any},
+    storage::{Enqueued, Entry, Record},
     time::Timestamp,
 };
 
@@ -189,22 +191,32 @@ impl StreamReport {
 
 /// Enqueues messages in one transaction; one answer for each, in their order.
 pub(super) async fn enqueue_all(messenger: &Messenger, drafts: Vec<Draft>) -> Vec<Result<Enqueued>> {
-    let mut answers: Vec<Option<Result<Enqueued>>> = Vec::with_capacity(drafts.len());
-    let (mut places, mut entries) = (Vec::with_capacity(drafts.len()), Vec::with_capacity(drafts.len()));
+    let inner = &messenger.inner;
+    let mut answers: Vec<Result<Enqueued>> = Vec::with_capacity(drafts.len());
+    let mut waiting = Vec::with_capacity(drafts.len());
     for (place, draft) in drafts.into_iter().enumerate() {
-        match ready(messenger, draft).await {
-            Ok(entry) => {
-                places.push(place);
-                entries.push(entry);
-                answers.push(None);
-            }
-            Err(error) => answers.push(Some(Err(error))),
+        // Whoever is not refused below is answered by the store.
+        answers.push(Err(unanswered()));
+        match candidate(messenger, draft).await {
+            Ok(candidate) => waiting.push((place, candidate)),
+            Err(error) => answers[place] = Err(error),
         }
     }
-    for (place, answer) in places.into_iter().zip(stored(&messenger.inner, entries).await) {
-        answers[place] = Some(answer);
+    refuse_barred(messenger, &mut waiting, &mut answers).await;
+    let (mut places, mut entries) = (Vec::with_capacity(waiting.len()), Vec::with_capacity(waiting.len()));
+    for (place, Candidate { entry, files }) in waiting {
+        match keep(inner, files).await {
+            Ok(()) => {
+                places.push(place);
+                entries.push(entry);
+            }
+            Err(error) => answers[place] = Err(error),
+        }
     }
-    answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(unanswered()))).collect()
+    for (place, answer) in places.into_iter().zip(stored(inner, entries).await) {
+        answers[place] = answer;
+    }
+    answers
 }
 
 async fn stored(inner: &Inner, entries: Vec<Entry>) -> Vec<Result<Enqueued>> {
@@ -222,31 +234,68 @@ fn unanswered() -> Error {
     Error::new(ErrorKind::Internal, "the store gave no answer for this message")
 }
 
-/// A message admitted for the queue, its files kept.
-pub(super) async fn ready(messenger: &Messenger, draft: Draft) -> Result<Entry> {
+/// A message admitted for the queue, whose recipients were not looked up yet.
+struct Candidate {
+    entry: Entry,
+    files: Files,
+}
+
+async fn candidate(messenger: &Messenger, draft: Draft) -> Result<Candidate> {
     let Messenger { inner, tenant } = messenger;
     let Draft { message, options } = draft;
     let (entry, files) = on_any!(message, message => {
         let fingerprint = fingerprint(&options, &message)?;
         let admitted = admit(inner, tenant, Box::new(message), &options)?;
-        early(inner, tenant, &*admitted.message).await?;
+        deliverable(inner, tenant, &*admitted.message).await?;
         entry(tenant, admitted, &options, fingerprint)?
     });
+    Ok(Candidate { entry, files })
+}
+
+async fn keep(inner: &Inner, files: Files) -> Result<()> {
     for (hash, content) in files {
         inner.blobs.put_blob(hash, content).await?;
     }
-    Ok(entry)
+    Ok(())
+}
+
+/// Takes out the messages that nobody may receive: one look for all of a channel.
+async fn refuse_barred(
+    messenger: &Messenger,
+    waiting: &mut Vec<(usize, Candidate)>,
+    answers: &mut [Result<Enqueued>],
+) {
+    for channel in Channel::ALL {
+        let records: Vec<(usize, &Record)> = waiting
+            .iter()
+            .map(|(place, candidate)| (*place, &candidate.entry.record))
+            .filter(|(_, record)| record.channel == channel)
+            .collect();
+        if records.is_empty() {
+            continue;
+        }
+        let looked_up: Vec<&Record> = records.iter().map(|(_, record)| *record).collect();
+        let barred = messenger.inner.barred_from(&messenger.tenant, channel, &looked_up).await;
+        let mut refused = HashSet::new();
+        for ((place, _), barred) in records.iter().zip(barred) {
+            if let Err(error) = barred {
+                answers[*place] = Err(error);
+                refused.insert(*place);
+            }
+        }
+        waiting.retain(|(place, _)| !refused.contains(place));
+    }
 }
 
 /// Fails early for what would fail for good at delivery: nobody can send it, or nobody may receive it.
 pub(super) async fn early<M: Routed>(inner: &Inner, tenant: &TenantId, message: &M) -> Result<()> {
+    deliverable(inner, tenant, message).await?;
+    someone_may_receive(&inner.barred(tenant, message).await?)
+}
+
+async fn deliverable<M: Routed>(inner: &Inner, tenant: &TenantId, message: &M) -> Result<()> {
     let chosen = inner.channels.choose(tenant, message).await?;
-    some_vendor_admits(&chosen.provider, message)?;
-    let barred = inner.barred(tenant, message).await?;
-    match barred.first() {
-        Some(Some(first)) if barred.iter().all(Option::is_some) => Err(first.refusal()),
-        _ => Ok(()),
-    }
+    some_vendor_admits(&chosen.provider, message)
 }
 
 /// The hash of what the caller said, for messages with a key.

@@ -22,6 +22,7 @@ mod pauses;
 mod progress;
 mod rate_limit;
 mod retry;
+mod seats;
 mod split;
 mod timeout;
 mod turns;
@@ -33,6 +34,7 @@ pub(crate) use pauses::Pauses;
 pub(crate) use progress::Progress;
 pub use rate_limit::{Rate, RateKey, RateLimit, RateLimiter};
 pub use retry::{RetryLayer, RetryPolicy};
+pub(crate) use seats::Seats;
 pub(crate) use split::SplitLayer;
 pub use timeout::AttemptTimeout;
 

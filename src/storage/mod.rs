@@ -42,6 +42,7 @@ pub use outbox::{
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use query::{Act, ActRecord, Depth, Filter, Page, QueueStats, Retention};
 pub use record::{RecipientText, Record, Tracked};
+pub use recovery::{Lost, Recovery};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use sql::{Dialect, DialectKind, Migration, Param, Statement, TimeSource};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -70,7 +71,8 @@ pub use sqlite::{SqliteOptions, SqliteStore};
 ///   started durably). After the second loss it is a [suspect](QueueState::Suspect), after the third
 ///   it is dead, with a `dead` event. If it was not started it returns unharmed. If it was started and its
 ///   policy is `hold` it is held, with a `held` event; if the policy is `give_up` it is done, with an
-///   `unknown` event. A claim recovers within its scope, whatever its lanes are.
+///   `unknown` event. A claim recovers within its scope, whatever its lanes are; if many leases are
+///   over it may recover a part of them.
 /// - **Wishes to cancel** of a message that a worker has are kept: whatever would let it wait again (any
 ///   settlement but `Done` and `Dead`, or recovery) lets it leave the queue with a `cancelled` event instead.
 /// - **Events of the store's own** are of the message's generation, of no recipient, and at the store's clock.
@@ -146,9 +148,9 @@ pub trait Messages: fmt::Debug + Send + Sync + 'static {
     /// Lets claims go on; what waited for it is ready again.
     async fn resume(&self, pause: &Pause) -> Result<()>;
 
-    /// Deletes what is older than it must be kept, smallest ids first; answers how many messages. To be
-    /// called until it answers less than the limit. Files that no message needs go as well, a day after
-    /// they were put.
+    /// Deletes what is older than it must be kept, oldest first by when it was taken; answers how many
+    /// messages. To be called until it answers less than the limit. Files that no message needs go as
+    /// well, a day after they were put.
     async fn prune(&self, retention: &Retention) -> Result<u64>;
 
     // ---- the read half

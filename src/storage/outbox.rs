@@ -227,7 +227,7 @@ pub struct Claim {
     pub scope: Scope,
     /// The worker's name, for those who watch.
     pub worker: Arc<str>,
-    /// Where to look, in this order; each lane by due and id.
+    /// Where to look, in this order; each lane by due and id. A channel and priority at most once.
     pub lanes: Vec<Lane>,
     /// At most so many altogether.
     pub limit: usize,
@@ -301,7 +301,8 @@ pub struct Leased {
     pub key: Option<Arc<str>>,
     /// The terms it was enqueued on; `due` is when it was due this time.
     pub terms: Terms,
-    /// When it was due for the first time in this generation: its age counts from here.
+    /// When it was due for the first time in this generation, not before it was enqueued: its age counts
+    /// from here.
     pub since: Timestamp,
     /// How many attempts were counted before.
     pub attempts: u32,
@@ -346,7 +347,7 @@ pub struct Claimed {
     /// The messages, in the order of the lanes.
     pub leased: Vec<Leased>,
     /// When the next ready message of the lanes is due, after `now`, if fewer were found than wished
-    /// for and one waits. What else may keep it back does not count. Not said by claims of suspects.
+    /// for and one waits. What else keeps it back may count or not. Not said by claims of suspects.
     pub next_due: Option<Timestamp>,
     /// True if a claim of one suspect of these channels would find one now.
     pub suspects: bool,

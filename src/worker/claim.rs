@@ -62,7 +62,7 @@ async fn jobs(crew: &Crew, claimed: Claimed, asked: Monotonic, free: usize) -> V
     let recovered = leased.iter().filter(|leased| leased.losses > 0).count();
     crew.counters.claimed.add(leased.len());
     crew.counters.recovered.add(recovered);
-    let batch = Arc::new(Batch::new(&leased, now, asked, crew.config.lease));
+    let batch = Arc::new(Batch::new(&leased, asked, crew.config.lease));
     crew.add(&batch);
     let clock: Arc<dyn Clock> = Arc::new(StoreClock::new(Arc::clone(&crew.clock), now, asked));
     let ready = crew.line.ready(leased).await;

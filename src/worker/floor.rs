@@ -262,7 +262,9 @@ mod tests {
         assert_eq!(all, [Some(false), Some(false), Some(false), Some(true)]);
         assert!(!floor.end(Channel::Email, Signal::Clean, NOW) || floor.hire() > 0);
         floor.listen(&[], Some(2));
-        (0..5).for_each(|_| drop(floor.next()));
+        for _ in 0..5 {
+            let _ = floor.next();
+        }
         floor.take(|_| true);
         floor.hire();
         let ends: Vec<_> = (0..3).map(|_| floor.end(Channel::Email, Signal::Clean, NOW)).collect();
@@ -275,7 +277,9 @@ mod tests {
         (0..40).for_each(|n| floor.add(Channel::Email, n));
         floor.add(Channel::Sms, 100);
         assert_eq!(std::iter::from_fn(|| floor.next()).count(), 21);
-        (0..20).for_each(|_| drop(floor.end(Channel::Email, DOWN, NOW)));
+        for _ in 0..20 {
+            let _ = floor.end(Channel::Email, DOWN, NOW);
+        }
         assert_eq!(floor.put_back(false).len(), 20);
         assert_eq!(floor.rooms(false).len(), 1, "only the other channel");
         assert_eq!(floor.probes().count(), 1);
@@ -286,7 +290,9 @@ mod tests {
         let mut floor = floor(20, &[(Channel::Email, 20)]);
         (0..20).for_each(|n| floor.add(Channel::Email, n));
         while floor.next().is_some() {}
-        (0..20).for_each(|_| drop(floor.end(Channel::Email, DOWN, NOW)));
+        for _ in 0..20 {
+            let _ = floor.end(Channel::Email, DOWN, NOW);
+        }
         let next = NOW + Duration::from_secs(1);
         assert_eq!(floor.probes().collect::<Vec<_>>(), [(Channel::Email, next)]);
     }
@@ -312,7 +318,9 @@ mod tests {
         assert_eq!(floor.rooms(false), [(Channel::Email, 22), (Channel::Sms, 12)]);
         (8..12).for_each(|n| floor.add(Channel::Email, n));
         assert_eq!(floor.rooms(false)[0], (Channel::Email, 0), "not before half of them are gone");
-        (0..4).for_each(|_| drop(floor.next()));
+        for _ in 0..4 {
+            let _ = floor.next();
+        }
         assert_eq!(floor.rooms(true), [(Channel::Email, 0), (Channel::Sms, 0)], "beyond no free place");
     }
 }

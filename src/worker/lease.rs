@@ -5,12 +5,10 @@ use std::{
     time::Duration,
 };
 
-use uuid::Uuid;
-
 use crate::{
     message::Channel,
     storage::{Lease, Leased},
-    time::{Monotonic, Timestamp},
+    time::Monotonic,
 };
 
 /// Where a leased message stands.
@@ -30,11 +28,7 @@ mod stage {
 /// The messages of one claim. Their leases end together, at the latest when the store says so.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// The store's clock at the claim, and ours just before it.
-    pub(super) now: Timestamp,
-    pub(super) base: Monotonic,
     lease: Duration,
-    token: Uuid,
     /// In microseconds on our clock.
     until: AtomicU64,
     slots: Box<[Slot]>,
@@ -57,27 +51,16 @@ const fn moment(micros: u64) -> Monotonic {
 }
 
 impl Batch {
-    /// The messages that a claim found at `now`; `base` is when we asked, so that we never hold a
-    /// lease for longer than the store does.
-    pub(super) fn new(leased: &[Leased], now: Timestamp, base: Monotonic, lease: Duration) -> Self {
+    /// The messages that a claim found. Their leases hold from when we `asked`, so that we never
+    /// hold one for longer than the store does.
+    pub(super) fn new(leased: &[Leased], asked: Monotonic, lease: Duration) -> Self {
         let slot = |leased: &Leased| Slot {
             lease: leased.lease,
             channel: leased.payload.channel().unwrap_or(Channel::Email),
             stage: AtomicU8::new(stage::WAITING),
             deadline: AtomicU64::new(u64::MAX),
         };
-        Self {
-            now,
-            base,
-            lease,
-            token: leased.first().map_or(Uuid::nil(), |leased| leased.lease.token),
-            until: AtomicU64::new(micros(base + lease)),
-            slots: leased.iter().map(slot).collect(),
-        }
-    }
-
-    pub(super) fn token(&self) -> Uuid {
-        self.token
+        Self { lease, until: AtomicU64::new(micros(asked + lease)), slots: leased.iter().map(slot).collect() }
     }
 
     /// Begins the attempt of the message at `place`, unless its lease is over or nearly so; answers
@@ -167,6 +150,8 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::{AnyMessage, MessageId, Sms, TenantId, message::Payload, storage::Terms};
 
@@ -184,7 +169,7 @@ mod tests {
             Leased::new(lease, TenantId::DEFAULT, payload.clone(), Terms::default())
         };
         let all: Vec<_> = (0..count).map(leased).collect();
-        Batch::new(&all, Timestamp::from_secs(1_000), at(100), LEASE)
+        Batch::new(&all, at(100), LEASE)
     }
 
     #[test]

@@ -20,7 +20,11 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{error::Result, messenger::Messenger, middleware::Pauses};
+use crate::{
+    error::Result,
+    messenger::Messenger,
+    middleware::{Pauses, Seats},
+};
 
 mod attempt;
 mod backoff;
@@ -69,7 +73,8 @@ pub struct Worker {
 impl Worker {
     fn new(messenger: &Messenger, config: Config) -> Self {
         let pauses = Pauses::default();
-        let line = messenger.line(vec![Arc::new(pauses.clone())]);
+        // What is paused takes no seat.
+        let line = messenger.line(vec![Arc::new(pauses.clone()), Arc::new(Seats::new(&config.providers))]);
         let crew = Arc::new(Crew::new(line, config, pauses));
         let control = Control::new(Arc::clone(&crew.clock), Arc::clone(&crew.counters));
         Self { crew, control: Arc::new(control) }

@@ -180,4 +180,20 @@ pub(crate) struct Work {
     pub(crate) attempt: Duration,
     /// How long it may take to end.
     pub(crate) grace: Duration,
+    /// How long its breaker stays open.
+    pub(crate) cooldown: Duration,
+}
+
+impl Work {
+    /// So many attempts at a time, each as long at most as its lease, and the rest as it usually is.
+    pub(crate) const fn new(concurrency: usize, lease: Duration) -> Self {
+        let (grace, cooldown) = (Duration::from_secs(5), Duration::from_secs(30));
+        Self { concurrency, lease, attempt: lease, grace, cooldown }
+    }
+
+    /// The same with a limit for each attempt.
+    pub(crate) const fn attempt(mut self, limit: Duration) -> Self {
+        self.attempt = limit;
+        self
+    }
 }

@@ -15,6 +15,8 @@ pub(crate) enum Pool {
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS orders (number BIGINT PRIMARY KEY)";
 pub(crate) const INSERT: &str = "INSERT INTO orders (number) VALUES ($1)";
+/// Attempts of messages in the queue that count for the retry plan.
+const BURNED: &str = "SELECT CAST(coalesce(sum(attempts - excused), 0) AS BIGINT) FROM tidings_queue";
 const ALL: &str = "SELECT number FROM orders";
 
 /// Opens a pool of up to `connections`.
@@ -49,5 +51,13 @@ impl Pool {
             Self::Sqlite(pool) => sqlx::query_scalar(ALL).fetch_all(pool).await.expect("valid SQL"),
         };
         numbers.into_iter().map(|number| u32::try_from(number).expect("our own numbers")).collect()
+    }
+
+    /// How many attempts of messages in the queue count for the retry plan.
+    pub(crate) async fn burned(&self) -> i64 {
+        match self {
+            Self::Postgres(pool) => sqlx::query_scalar(BURNED).fetch_one(pool).await.expect("valid SQL"),
+            Self::Sqlite(pool) => sqlx::query_scalar(BURNED).fetch_one(pool).await.expect("valid SQL"),
+        }
     }
 }

@@ -214,7 +214,7 @@ impl Sink {
         let took = !matches!(mood, Mood::Down);
         let speaks = match mood {
             Mood::Down | Mood::Good => true,
-            Mood::Half => number % 2 == 0,
+            Mood::Half => number.is_multiple_of(2),
         };
         if speaks {
             let sink = self.clone();

@@ -98,7 +98,7 @@ async fn a_spent_limit_moves_each_message_once_and_lets_others_pass() {
     let kit = Kit::new(|builder| builder.all_others(recorder.clone()).rate_limit(limit));
     kit.enqueue(2_000).await;
     let emails = (0..100).map(|_| email(&["a@x.org"]));
-    kit.messenger.enqueue_many(emails).await.into_iter().for_each(|answer| drop(answer.expect("enqueued")));
+    kit.messenger.enqueue_many(emails).await.iter().for_each(|answer| assert!(answer.is_ok()));
     let began = kit.clock_now();
     let handle = kit.worker(|worker| worker).spawn();
     crate::kit::until("the emails", || recorder.matching(&any().channel(Channel::Email)).len() == 100).await;
@@ -112,6 +112,28 @@ async fn a_spent_limit_moves_each_message_once_and_lets_others_pass() {
     let stats = handle.stats();
     assert!(stats.excused < 2 * 2_000, "{} moves for 2,000 messages", stats.excused);
     assert_eq!((stats.retried, stats.dead), (0, 0));
+}
+
+#[tokio::test]
+async fn a_slow_provider_has_its_calls_and_holds_nobody_up() {
+    let (slow, quick) = (Odd::new(|_| Next::Take(secs(1))).named("slow"), Odd::new(|_| Next::Take(secs(1))));
+    let route = tidings::route::ByKey::tenant().to("slow", slow.clone()).otherwise(quick.clone());
+    let kit = Kit::new(|builder| builder.sms(route));
+    let tenant = kit.messenger.tenant("slow-1").expect("valid");
+    tenant.enqueue_many((0..500).map(|_| crate::kit::sms())).await.iter().for_each(|a| assert!(a.is_ok()));
+    kit.enqueue(1_000).await;
+    let began = kit.clock_now();
+    let worker = kit.worker(|worker| worker.concurrency(50).provider_concurrency("slow", 5));
+    let handle = worker.spawn();
+    crate::kit::until("all", || handle.stats().sent == 1_500).await;
+    handle.shutdown(secs(1)).await;
+    let last = |vendor: &Odd| vendor.calls().iter().map(|(_, at)| at.since(began)).max().expect("calls");
+    assert_eq!(slow.most(), 5);
+    assert!(last(&slow) < secs(125), "100 seconds of work took {:?}", last(&slow));
+    assert!(last(&quick) < secs(30), "20 seconds of work took {:?}", last(&quick));
+    let stats = handle.stats();
+    assert!(stats.excused < 10 * 500, "{} moves", stats.excused);
+    assert_eq!(stats.retried, 0);
 }
 
 #[tokio::test]

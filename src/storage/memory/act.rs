@@ -80,7 +80,7 @@ impl State {
         stats
     }
 
-    /// Answers how many messages were deleted, and which blobs they needed.
+    /// Answers how many messages were deleted.
     pub(super) fn prune(&mut self, retention: &Retention, now: Timestamp) -> u64 {
         self.keys.expire(now);
         let is_old = |slot: &Slot, keep: Duration| {
@@ -90,16 +90,17 @@ impl State {
         let done = self.ring.slots.iter().filter(|slot| is_old(slot, retention.done));
         let dead = self.queue.iter().filter(|job| job.state == QueueState::Dead);
         let dead = dead.filter(|job| is_old(&job.slot, retention.dead));
-        let mut old: Vec<MessageId> = done.map(|slot| slot.record.id).chain(dead.map(Job::id)).collect();
+        let old = done.chain(dead.map(|job| &job.slot)).map(|slot| (slot.record.at, slot.record.id));
+        let mut old: Vec<(Timestamp, MessageId)> = old.collect();
         old.sort_unstable();
         old.truncate(retention.limit);
-        self.delete(&old);
+        self.delete(old.iter().map(|(_, id)| *id).collect());
         u64::try_from(old.len()).unwrap_or(u64::MAX)
     }
 
-    /// Deletes messages; `ids` are sorted.
-    fn delete(&mut self, ids: &[MessageId]) {
-        let mut gone = self.ring.remove(ids);
+    fn delete(&mut self, mut ids: Vec<MessageId>) {
+        ids.sort_unstable();
+        let mut gone = self.ring.remove(&ids);
         gone.extend(ids.iter().filter_map(|id| self.queue.remove(*id)).map(|job| job.slot));
         gone.iter().filter(|slot| slot.enqueued).for_each(|slot| self.keys.remove(&slot.record));
     }

@@ -49,6 +49,10 @@ impl SuppressionStore for MemoryStore {
         addresses: &[&str],
     ) -> Result<Vec<Option<Suppression>>> {
         let all = self.suppressions.all();
+        if all.is_empty() {
+            // Each send asks, and most applications keep nobody here.
+            return Ok(vec![None; addresses.len()]);
+        }
         let find = |address: &&str| {
             let on = |channel| all.get(&key(tenant, channel, address));
             on(Some(channel)).or_else(|| on(None)).cloned()

@@ -96,7 +96,9 @@ impl State {
         let stays = self.queue.change(lease.id, |job| {
             job.note(events.into_iter().filter(|event| event.message == lease.id));
             job.attempts = job.attempts.max(attempts);
-            job.pending = left.or(job.pending.take());
+            if matches!(next, Next::Dead { .. } | Next::Held { .. } | Next::Paused { .. }) {
+                job.pending = left.or(job.pending.take());
+            }
             job.settle(next, paused, now)
         });
         if stays != Some(true) {

@@ -98,11 +98,11 @@ async fn listen(connect: PgConnectOptions, channel: String, bell: Arc<Bell>) {
         // A pool of one, since a listener wants a pool; none of the store's connections is kept from it.
         let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).max_lifetime(None);
         let pool = pool.idle_timeout(None).connect_lazy_with(connect.clone());
-        if let Ok(mut listener) = PgListener::connect_with(&pool).await {
-            if listener.listen(&channel).await.is_ok() {
-                pause = Duration::from_millis(50);
-                relay(&mut listener, &bell).await;
-            }
+        if let Ok(mut listener) = PgListener::connect_with(&pool).await
+            && listener.listen(&channel).await.is_ok()
+        {
+            pause = Duration::from_millis(50);
+            relay(&mut listener, &bell).await;
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -181,11 +181,6 @@ impl Transaction<'_> {
         self.open = false;
         Ok(())
     }
-
-    /// Ends it for a reason that leaves the connection in order.
-    pub(super) async fn roll_back(mut self) {
-        self.open = self.batch("ROLLBACK").await.is_err();
-    }
 }
 
 impl Drop for Transaction<'_> {

@@ -21,7 +21,7 @@ const FINAL: &str = "SELECT m.id, m.at FROM {messages} m, (SELECT {now_1}($1) AS
 
 const DEAD: &str = "SELECT m.id, m.at FROM {queue} q JOIN {messages} m ON m.id = q.id, (SELECT {now_1}($1) AS now) n \
     WHERE q.state = 'dead' AND m.at <= n.now - $2 AND (m.key IS NULL OR m.at <= n.now - greatest($2, $3)) \
-    ORDER BY q.id LIMIT $4 FOR UPDATE OF q SKIP LOCKED";
+    ORDER BY m.at, m.id LIMIT $4 FOR UPDATE OF q SKIP LOCKED";
 
 const DELETE: [&str; 4] = [
     "DELETE FROM {history} WHERE message = ANY ($1)",

@@ -88,7 +88,7 @@ fn without_duplicates(events: Vec<Event>) -> Vec<Event> {
 }
 
 fn tracked_from(row: &PgRow) -> Result<Tracked> {
-    Ok(Tracked::fold(record(row)?, &history(row)?).at_place(place(row)?))
+    Ok(Tracked::fold(record(row)?, &without_duplicates(history(row)?)).at_place(place(row)?))
 }
 
 fn state_of(row: &PgRow) -> Result<Option<QueueState>> {

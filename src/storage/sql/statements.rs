@@ -133,7 +133,7 @@ fn message(dialect: &Dialect, entry: &Entry) -> Statement {
 fn place(dialect: &Dialect, entry: &Entry) -> Statement {
     let sql = format!(
         "INSERT INTO {queue} ({PLACE}, due, since, state) \
-         SELECT {PLACE}, coalesce(due, {now}), coalesce(due, {now}), 'ready' FROM {messages} WHERE id = ?1",
+         SELECT {PLACE}, coalesce(due, {now}), max(coalesce(due, {now}), {now}), 'ready' FROM {messages} WHERE id = ?1",
         messages = dialect.table("messages"),
         queue = dialect.table("queue"),
         now = now(dialect),

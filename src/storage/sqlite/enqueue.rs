@@ -171,7 +171,7 @@ fn bind_body(statement: Statement, Entry { payload, terms, .. }: &Entry) -> Stat
 
 const QUEUE: &str = "\
 INSERT INTO {queue} (id, tenant, channel, priority, due, since, state, payload_version, ordering_key, on_unknown)
-SELECT id, tenant, channel, priority, coalesce(due, ?2), coalesce(due, ?2), 'ready', payload_version,
+SELECT id, tenant, channel, priority, coalesce(due, ?2), max(coalesce(due, ?2), ?2), 'ready', payload_version,
     ordering_key, on_unknown
 FROM {messages!} WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
 

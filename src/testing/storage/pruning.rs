@@ -115,11 +115,7 @@ pub async fn keys_are_kept_as_long_as_asked_for<H: Harness>(harness: &H) {
 
 /// So many at a time, and the oldest first.
 pub async fn pruning_is_done_in_parts<H: Harness>(harness: &H) {
-    let trial = Trial::of(
-        harness,
-        "One `prune` deletes at most `limit` messages, those with the smallest ids first.",
-    )
-    .await;
+    let trial = Trial::of(harness, "One `prune` deletes at most `limit` messages, the oldest first.").await;
     let mut made: Vec<MessageId> = Vec::new();
     for _ in 0..5 {
         made.push(trial.done(trial.entry()).await);

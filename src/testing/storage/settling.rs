@@ -113,11 +113,16 @@ fn paused(by: &Pause) -> Next {
 
 /// Age counts from when a message was due first.
 pub async fn age_counts_from_the_first_due<H: Harness>(harness: &H) {
-    let trial =
-        Trial::of(harness, "`since` is when a message was due first in its generation, and stays so.").await;
-    for (begin, due) in [(None, 0), (Some(10), 10), (Some(0), 0)] {
+    let trial = Trial::of(
+        harness,
+        "`since` is when a message was due first in its generation, not before it was enqueued.",
+    )
+    .await;
+    let past = Some(trial.clock_now());
+    trial.clock.advance(seconds(60));
+    for (begin, due) in [(Some(trial.now_and(10)), 10), (None, 0), (past, 0)] {
         let since = trial.now_and(due);
-        let id = trial.enqueue(trial.on(|terms| terms.due = begin.map(|begin| trial.now_and(begin)))).await;
+        let id = trial.enqueue(trial.on(|terms| terms.due = begin)).await;
         trial.clock.advance(seconds(due + 5));
         let leased = trial.claim_one(id).await;
         trial.equal("since when it has been due", leased.since, since);

@@ -13,12 +13,7 @@ use crate::{
     stage::{Kind, Stage},
 };
 
-const WORK: Work = Work {
-    concurrency: 8,
-    lease: Duration::from_secs(30),
-    attempt: Duration::from_secs(10),
-    grace: Duration::from_secs(10),
-};
+const WORK: Work = Work::new(8, Duration::from_secs(30));
 
 const TASKS: u32 = 8;
 

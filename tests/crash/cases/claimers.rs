@@ -15,12 +15,7 @@ use crate::{
 };
 
 /// Leases that outlive the case: nothing is recovered, so that twice is wrong.
-const WORK: Work = Work {
-    concurrency: 1,
-    lease: Duration::from_secs(3_600),
-    attempt: Duration::from_secs(1),
-    grace: Duration::from_secs(1),
-};
+const WORK: Work = Work::new(1, Duration::from_secs(3_600));
 
 const TASKS: usize = 4;
 

@@ -16,12 +16,7 @@ use crate::{
 };
 
 /// A hand-over takes so long that leases are renewed on the way.
-const WORK: Work = Work {
-    concurrency: 8,
-    lease: Duration::from_secs(3),
-    attempt: Duration::from_secs(10),
-    grace: Duration::from_secs(5),
-};
+const WORK: Work = Work::new(8, Duration::from_secs(3));
 const LATENCY: Duration = Duration::from_millis(1_200);
 
 const TEN_MINUTES: i64 = 600;

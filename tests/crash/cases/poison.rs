@@ -18,12 +18,7 @@ use crate::{
     stage::{Kind, Stage},
 };
 
-const WORK: Work = Work {
-    concurrency: 8,
-    lease: Duration::from_secs(2),
-    attempt: Duration::from_millis(500),
-    grace: Duration::from_secs(5),
-};
+const WORK: Work = Work::new(8, Duration::from_secs(2)).attempt(Duration::from_millis(500));
 const LATENCY: Duration = Duration::from_millis(40);
 const PROCESSES: usize = 2;
 
@@ -32,7 +27,7 @@ const EVIL: [&str; 3] = ["aborts", "hangs", "panics"];
 
 /// Poison does not slow the rest below 90 %, and no innocent neighbour is dead-lettered.
 pub(crate) async fn poisoned(stage: Stage, kind: Kind) -> Finding {
-    let window = Duration::from_secs(stage.pick(60, 8));
+    let window = Duration::from_secs(stage.pick(60, 5));
     let evil = if stage.faults { stage.pick(9, 3) } else { 0 };
     // More than the workers can send until the end.
     let at_a_time = (PROCESSES * WORK.concurrency) as u32;

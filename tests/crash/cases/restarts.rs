@@ -21,24 +21,22 @@ use crate::{
     stage::{Kind, Stage},
 };
 
-const WORK: Work = Work {
-    concurrency: 16,
-    lease: Duration::from_secs(3),
-    attempt: Duration::from_secs(1),
-    grace: Duration::from_secs(5),
-};
+const WORK: Work = Work::new(16, Duration::from_secs(3));
+
+/// So slow that there is always something open.
+const LATENCY: Duration = Duration::from_millis(100);
 
 /// Nothing is lost, and messages are sent again within five seconds.
 pub(crate) async fn restarted(stage: Stage, kind: Kind) -> Finding {
     let restarts = stage.pick(20, 3);
     let place = stage.place(kind).await;
-    let mut fleet = Fleet::new(stage.sink(Duration::from_millis(5)), place, WORK);
+    let mut fleet = Fleet::new(stage.sink(LATENCY), place, WORK);
     let producer = Producer::start(messages::desk(&fleet.place).await);
     let workers: Vec<Process> = (0..4).map(|_| fleet.start(Job::Work)).collect();
     let mut back = Vec::new();
     for _ in 0..restarts {
-        fleet.sink.wait(Duration::from_secs(20), some_open).await.expect("messages flow");
         tokio::time::sleep(Duration::from_millis(stage.random(200..800).into())).await;
+        fleet.sink.wait(Duration::from_secs(20), some_open).await.expect("messages flow");
         if stage.faults {
             stage.postgres().await.restart().await;
             fleet.sink.note(0, Fact::Restarted);
@@ -81,7 +79,7 @@ async fn sends_again(sink: &Sink) -> Option<Duration> {
     Some(settled.await?.saturating_sub(up))
 }
 
-/// Enqueues one message after the other, each until it is durable, whatever happens to the database.
+/// Enqueues some messages after the others, each until it is durable, whatever happens to the database.
 struct Producer {
     stop: Arc<AtomicBool>,
     enqueued: Arc<AtomicU32>,
@@ -106,11 +104,12 @@ impl Producer {
 async fn produce(desk: Messenger, stop: Arc<AtomicBool>, enqueued: Arc<AtomicU32>) {
     while !stop.load(Ordering::Relaxed) {
         let number = enqueued.load(Ordering::Relaxed);
-        // Its key makes it one message, however often it has to be said.
-        match desk.enqueue(messages::draft(number)).await {
-            Ok(_) => enqueued.store(number + 1, Ordering::Relaxed),
+        // Their keys make them one message each, however often they have to be said.
+        let answers = desk.enqueue_many((number..number + 5).map(messages::draft)).await;
+        match answers.into_iter().collect::<Result<Vec<_>, _>>() {
+            Ok(_) => enqueued.store(number + 5, Ordering::Relaxed),
             Err(error) => assert_eq!(error.kind(), ErrorKind::Storage, "{error}"),
         }
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -15,12 +15,8 @@ use crate::{
 
 const IN_FLIGHT: u32 = 500;
 
-const WORK: Work = Work {
-    concurrency: IN_FLIGHT as usize,
-    lease: Duration::from_secs(60),
-    attempt: Duration::from_secs(40),
-    grace: Duration::from_secs(2),
-};
+const WORK: Work =
+    Work { grace: Duration::from_secs(2), ..Work::new(IN_FLIGHT as usize, Duration::from_secs(60)) };
 
 /// It exits within its grace and a second, nothing is lost, and another worker has the rest within a second.
 pub(crate) async fn terminated(stage: Stage, kind: Kind) -> Finding {

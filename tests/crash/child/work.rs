@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidings::Messenger;
+use tidings::{Messenger, middleware::BreakerPolicy};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{clock::OffClock, line::Mouth, store::Watched, vendor::SinkVendor};
@@ -28,7 +28,9 @@ pub(crate) async fn messenger(orders: &Orders, mouth: &Arc<Mouth>) -> Messenger 
     let store = Watched { inner: messages::open(&orders.place).await, mouth: mouth.clone() };
     let vendor = SinkVendor { mouth: mouth.clone(), clock: Arc::new(OffClock(orders.clock_off)) };
     let builder = Messenger::builder().email(vendor).store(store).clock(OffClock(orders.clock_off));
-    let builder = builder.without_default_rate_limits().attempt_timeout(orders.work.attempt);
+    let Work { attempt, cooldown, .. } = orders.work;
+    let breaker = BreakerPolicy::new(BreakerPolicy::default().failures, cooldown);
+    let builder = builder.without_default_rate_limits().attempt_timeout(attempt).breaker(breaker);
     builder.build().expect("a valid messenger")
 }
 

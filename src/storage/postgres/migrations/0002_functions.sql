@@ -152,6 +152,25 @@ BEGIN
 END
 $body$;
 
+-- Writes what happened to those of the numbers `_held`, and takes them off their claims.
+CREATE FUNCTION {settled_1}(
+    _held integer[], _ids uuid[], _tokens uuid[],
+    _of integer[], _ats bigint[], _providers text[], _vendor_ids text[], _events text[]
+) RETURNS void LANGUAGE plpgsql AS $body$
+DECLARE
+    _all boolean := cardinality(_held) = cardinality(_ids);
+BEGIN
+    INSERT INTO {history} (message, at, provider, vendor_id, events)
+    SELECT _ids[h.nr], h.at, h.provider, h.vendor_id, h.events
+    FROM unnest(_of, _ats, _providers, _vendor_ids, _events) AS h (nr, at, provider, vendor_id, events)
+    WHERE _all OR h.nr = ANY (_held);
+    UPDATE {leases} l SET unsettled = l.unsettled - h.n
+    FROM (SELECT _tokens[h.nr] AS token, count(*) AS n FROM unnest(_held) AS h (nr) GROUP BY 1) h
+    WHERE l.token = h.token;
+    DELETE FROM {leases} l WHERE l.token = ANY (_tokens) AND l.unsettled <= 0;
+END
+$body$;
+
 -- Ends leases on messages that are done; gives the numbers of those that had theirs. `_of` numbers the message of each row of
 -- history, from one.
 CREATE FUNCTION {done_1}(
@@ -161,25 +180,18 @@ CREATE FUNCTION {done_1}(
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
     SET jit = off SET plan_cache_mode = force_generic_plan
 AS $body$
+DECLARE
+    _held integer[];
 BEGIN
-    RETURN QUERY
     WITH gone AS (
         DELETE FROM {queue} q
         USING unnest(_ids, _tokens, _tenants) WITH ORDINALITY AS a (id, token, tenant, nr)
         WHERE q.id = a.id AND q.token = a.token AND q.tenant = a.tenant
-        RETURNING a.nr::integer AS nr, a.token
-    ), noted AS (
-        INSERT INTO {history} (message, at, provider, vendor_id, events)
-        SELECT _ids[h.nr], h.at, h.provider, h.vendor_id, h.events
-        FROM unnest(_of, _ats, _providers, _vendor_ids, _events) AS h (nr, at, provider, vendor_id, events)
-        WHERE h.nr IN (SELECT g.nr FROM gone g)
-    ), freed AS (
-        UPDATE {leases} l SET unsettled = l.unsettled - g.n
-        FROM (SELECT g.token, count(*) AS n FROM gone g GROUP BY g.token) g
-        WHERE l.token = g.token
+        RETURNING a.nr::integer AS nr
     )
-    SELECT g.nr FROM gone g;
-    DELETE FROM {leases} l WHERE l.token = ANY (_tokens) AND l.unsettled <= 0;
+    SELECT coalesce(array_agg(g.nr), '{}') INTO _held FROM gone g;
+    PERFORM {settled_1}(_held, _ids, _tokens, _of, _ats, _providers, _vendor_ids, _events);
+    RETURN QUERY SELECT unnest(_held);
 END
 $body$;
 
@@ -195,6 +207,7 @@ AS $body$
 DECLARE
     _now bigint := {now_1}(_clock);
     _paused text[] := '{}';
+    _held integer[];
 BEGIN
     IF 'paused' = ANY (_nexts) THEN
         -- As in {claim_1}: whoever resumes waits for those who park.
@@ -202,7 +215,6 @@ BEGIN
         SELECT coalesce(array_agg(CASE WHEN p.name = '' THEN p.word ELSE p.word || ':' || p.name END), '{}')
         INTO _paused FROM {pauses} p;
     END IF;
-    RETURN QUERY
     WITH mine AS MATERIALIZED (
         -- A wish to cancel outweighs all but what is final already.
         SELECT a.*, a.nr::integer AS number, q.generation, greatest(q.attempts, a.attempt) AS counted,
@@ -234,26 +246,18 @@ BEGIN
             paused_by = CASE WHEN m.state = 'paused' THEN m.blocker END
         FROM mine m
         WHERE q.id = m.id AND NOT (m.withdrawn OR m.next = 'done')
-    ), noted AS (
-        INSERT INTO {history} (message, at, provider, vendor_id, events)
-        SELECT _ids[h.nr], h.at, h.provider, h.vendor_id, h.events
-        FROM unnest(_of, _ats, _providers, _vendor_ids, _events) AS h (nr, at, provider, vendor_id, events)
-        WHERE h.nr IN (SELECT m.number FROM mine m)
     ), withdrawn AS (
         INSERT INTO {history} (message, at, events)
         SELECT m.id, _now, json_build_array(json_strip_nulls(json_build_object(
             'k', 'cancelled', 't', _now, 'g', nullif(m.generation, 0), 'a', nullif(m.counted, 0))))::text
         FROM mine m WHERE m.withdrawn
-    ), freed AS (
-        UPDATE {leases} l SET unsettled = l.unsettled - m.n
-        FROM (SELECT m.token, count(*) AS n FROM mine m GROUP BY m.token) m
-        WHERE l.token = m.token
     )
-    SELECT m.number FROM mine m;
-    DELETE FROM {leases} l WHERE l.token = ANY (_tokens) AND l.unsettled <= 0;
+    SELECT coalesce(array_agg(m.number), '{}') INTO _held FROM mine m;
+    PERFORM {settled_1}(_held, _ids, _tokens, _of, _ats, _providers, _vendor_ids, _events);
     IF 'returned' = ANY (_nexts) THEN
         PERFORM pg_notify(_bell, '');
     END IF;
+    RETURN QUERY SELECT unnest(_held);
 END
 $body$;
 

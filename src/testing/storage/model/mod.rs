@@ -8,6 +8,7 @@ use std::{fmt, sync::Arc};
 use self::{script::Script, view::View};
 use crate::{storage::Store, testing::ManualClock};
 
+mod brief;
 mod read;
 mod script;
 mod step;
@@ -31,7 +32,7 @@ pub async fn compare(
     let mut twins = Twins { left, right, clock: clock.clone(), script: Script::new(seed), trail: Vec::new() };
     for _ in 0..steps {
         let step = twins.script.next_step(clock);
-        twins.trail.push(format!("{step:?}"));
+        twins.trail.push(step.to_string());
         twins.take(step).await;
         twins.look_at_some().await;
     }

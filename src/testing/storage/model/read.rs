@@ -71,15 +71,15 @@ impl Twins {
         self.same("acts", seen(left), seen(right));
     }
 
-    async fn message(&self, tenant: &TenantId, id: MessageId) {
+    pub(super) async fn message(&self, tenant: &TenantId, id: MessageId) {
         let view = self.view();
         let seen = |answer: Result<Option<Tracked>>| {
             told(answer).map(|tracked| tracked.map(|tracked| view.tracked(tracked)))
         };
-        let (left, right) = (self.left.tracked(tenant, id).await, self.right.tracked(tenant, id).await);
-        self.same(&format!("tracked {id}"), seen(left), seen(right));
         let (left, right) = (self.left.timeline(tenant, id).await, self.right.timeline(tenant, id).await);
         self.same(&format!("timeline of {id}"), told(left), told(right));
+        let (left, right) = (self.left.tracked(tenant, id).await, self.right.tracked(tenant, id).await);
+        self.same(&format!("tracked {id}"), seen(left), seen(right));
         let (left, right) = (self.left.tenant_of(id).await, self.right.tenant_of(id).await);
         self.same(&format!("tenant_of {id}"), told(left), told(right));
         let vendor_id = format!("{id}/1");

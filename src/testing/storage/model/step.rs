@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::Twins;
+use super::{Twins, brief};
 use crate::{
     error::{Error, ErrorKind, Result},
     event::Event,
@@ -25,14 +25,8 @@ pub(super) struct Pair {
     pub(super) right: Leased,
 }
 
-impl fmt::Debug for Pair {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of claim {}", self.left.lease.id, self.claim)
-    }
-}
-
 /// The end of a lease.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct End {
     pub(super) pair: Pair,
     pub(super) next: Next,
@@ -101,8 +95,7 @@ impl Twins {
             Step::Act(scope, act, filter, note) => self.act(&scope, act, &filter, note).await,
             Step::Advance(by) => self.clock.advance(by),
             Step::Append(tenant, events) => {
-                let _ =
-                    both!(self, "append_events", told, |store| store.append_events(&tenant, events.clone()));
+                both!(self, "append_events", told, |store| store.append_events(&tenant, events.clone()));
             }
             Step::Cancel(tenant, ids) => {
                 both!(self, "cancel", told, |store| store.cancel(&tenant, &ids));
@@ -145,19 +138,29 @@ impl Twins {
     }
 
     async fn act(&mut self, scope: &Scope, act: Act, filter: &Filter, note: Option<Arc<str>>) {
+        // Which of two acts of one moment is the newer one is not said.
+        self.clock.advance(Duration::from_micros(1));
         let view = self.view();
         let record = |answer: Result<crate::storage::ActRecord>| told(answer.map(|record| view.act(record)));
         both!(self, "act", record, |store| store.act(scope, act, filter, note.clone()));
     }
 
     async fn claim(&mut self, claim: &Claim) {
-        if claim.scope != Scope::All {
-            // What is lost of all tenants, so that both stores recover the same.
-            let nowhere = Lane::new(Channel::Chat, Priority::Low, 1);
-            let recovery = Claim::new("model", vec![nowhere], 1, claim.lease);
-            self.claim_within(&recovery).await;
-        }
+        self.recover().await;
         self.claim_within(claim).await;
+    }
+
+    /// Recovers what is lost, of all tenants: a store may do it in parts.
+    async fn recover(&mut self) {
+        let nowhere = Lane::new(Channel::Chat, Priority::Low, 1);
+        let recovery = Claim::new("model", vec![nowhere], 1, Duration::from_secs(1));
+        for store in [&self.left, &self.right] {
+            while store.stats(&Scope::All).await.is_ok_and(|stats| stats.oldest_expired_lease.is_some()) {
+                if let Err(error) = store.claim(&recovery).await {
+                    self.differ("a claim fails", &error, &"what was lost is recovered");
+                }
+            }
+        }
     }
 
     async fn claim_within(&mut self, claim: &Claim) {
@@ -166,6 +169,9 @@ impl Twins {
         let claimed = |answer: &Result<_>| told(answer.clone().map(|claimed| view.claimed(&claimed)));
         self.same("claim", claimed(&left), claimed(&right));
         if let (Ok(left), Ok(right)) = (left, right) {
+            for (left, right) in left.leased.iter().zip(&right.leased) {
+                self.same("what is leased", brief::leased(left), brief::leased(right));
+            }
             self.script.leased(left.leased, right.leased);
         }
     }
@@ -187,6 +193,9 @@ impl Twins {
         let right = ends.iter().map(|end| end.of(&end.pair.right)).collect();
         let (left, right) = (self.left.settle(left).await, self.right.settle(right).await);
         self.same("settle", each(left), each(right));
+        for end in ends {
+            self.message(&end.pair.left.tenant, end.pair.left.lease.id).await;
+        }
     }
 }
 

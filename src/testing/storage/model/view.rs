@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::script::Script;
+use super::{brief, script::Script};
 use crate::{
     message::Channel,
-    storage::{ActRecord, Claimed, Leased, QueueState, QueueStats, Tracked},
+    storage::{ActRecord, Claimed, QueueState, QueueStats, Tracked},
     time::Timestamp,
 };
 
@@ -44,11 +44,11 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn claimed(&self, claimed: &Claimed) -> ClaimedView {
-        // What a paused tenant has waiting may count, or not.
-        let open = self.script.a_tenant_is_paused();
+        // What a paused tenant has waiting may count or not, and so may what an order keeps back.
+        let open = self.script.a_tenant_is_paused() || self.script.orders();
         ClaimedView {
             now: claimed.now,
-            leased: claimed.leased.iter().map(leased).collect(),
+            leased: claimed.leased.iter().map(|leased| brief::brief(leased.lease.id)).collect(),
             next_due: claimed.next_due.filter(|_| !open),
             suspects: claimed.suspects,
         }
@@ -84,11 +84,4 @@ fn waiting(state: QueueState) -> QueueState {
         QueueState::Paused | QueueState::Suspect => QueueState::Ready,
         other => other,
     }
-}
-
-/// Everything but the token.
-fn leased(leased: &Leased) -> String {
-    let mut leased = leased.clone();
-    leased.lease.token = Uuid::nil();
-    format!("{leased:?}")
 }
