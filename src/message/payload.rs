@@ -108,7 +108,8 @@ impl Payload {
                 self.codec
             ));
         }
-        let mut message: AnyMessage = serde_json::from_slice(&self.bytes)
+        let mut message = self
+            .read()
             .map_err(|e| Error::new(ErrorKind::Storage, "the payload is no message").with_source(e))?;
         if self.blobs.is_empty() && contents.is_empty() {
             return Ok(message);
@@ -123,6 +124,19 @@ impl Payload {
         }
         files.into_iter().zip(contents).for_each(|(file, content)| file.content = content);
         Ok(message)
+    }
+
+    /// To read the tag and then the rest, serde keeps all of the message twice; where the channel is
+    /// known already that is spared.
+    fn read(&self) -> serde_json::Result<AnyMessage> {
+        match self.channel() {
+            Some(Channel::Chat) => serde_json::from_slice(&self.bytes).map(AnyMessage::Chat),
+            Some(Channel::Email) => serde_json::from_slice(&self.bytes).map(AnyMessage::Email),
+            Some(Channel::Push) => serde_json::from_slice(&self.bytes).map(AnyMessage::Push),
+            Some(Channel::Sms) => serde_json::from_slice(&self.bytes).map(AnyMessage::Sms),
+            Some(Channel::WhatsApp) => serde_json::from_slice(&self.bytes).map(AnyMessage::WhatsApp),
+            None => serde_json::from_slice(&self.bytes),
+        }
     }
 }
 

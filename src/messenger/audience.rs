@@ -56,7 +56,7 @@ pub(super) fn someone_may_receive(barred: &[Option<Suppression>]) -> Result<()> 
 pub(super) struct Audience<M> {
     barred: Vec<Option<Suppression>>,
     /// The message for those who remain, and who they are; `None` if all do.
-    cut: Option<(M, Vec<u32>)>,
+    cut: Option<Box<(M, Vec<u32>)>>,
 }
 
 impl<M: Message> Audience<M> {
@@ -75,7 +75,7 @@ impl<M: Message> Audience<M> {
         let positions = (0u32..).zip(&barred).filter(|(_, found)| found.is_none());
         let kept: Vec<u32> = positions.map(|(position, _)| position).collect();
         let whole = kept.iter().map(|position| item.delivery(*position as usize).recipient).collect();
-        let cut = Some((item.message().only(&kept), whole));
+        let cut = Some(Box::new((item.message().only(&kept), whole)));
         Self { barred, cut }
     }
 
@@ -90,7 +90,7 @@ impl<M: Message> Audience<M> {
 
     /// The item for those who remain.
     pub(super) fn cut<'b>(&'b self, item: Outgoing<'b, M>) -> Outgoing<'b, M> {
-        match &self.cut {
+        match self.cut.as_deref() {
             Some((message, whole)) => item.cut(message, whole),
             None => item,
         }

@@ -131,18 +131,23 @@ impl Line {
             return Ended::Expired;
         }
         match &ready.content {
-            Content::Apart => match self.fetched(&ready.leased.payload).await {
-                Ok(Ok(message)) => {
-                    let message = cut(message, ready.leased.pending.as_deref());
-                    on_any!(&message, message => self.send(message, ready, &Barred::Unknown, cx, trail).await)
-                }
-                Ok(Err(unreadable)) => Ended::Unreadable(unreadable),
-                Err(error) => Ended::Failed(error),
-            },
+            // Boxed: few messages are large, and the others should not carry this along.
+            Content::Apart => Box::pin(self.fetch_and_send(ready, cx, trail)).await,
             Content::Unreadable(error) => Ended::Unreadable(error.clone()),
             Content::Whole(message, barred) => {
                 on_any!(&**message, message => self.send(message, ready, barred, cx, trail).await)
             }
+        }
+    }
+
+    async fn fetch_and_send(&self, ready: &Ready, cx: &CallContext, trail: &Trail) -> Ended {
+        match self.fetched(&ready.leased.payload).await {
+            Ok(Ok(message)) => {
+                let message = cut(message, ready.leased.pending.as_deref());
+                on_any!(&message, message => self.send(message, ready, &Barred::Unknown, cx, trail).await)
+            }
+            Ok(Err(unreadable)) => Ended::Unreadable(unreadable),
+            Err(error) => Ended::Failed(error),
         }
     }
 

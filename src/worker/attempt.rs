@@ -31,6 +31,9 @@ pub(super) struct Job {
     pub(super) place: usize,
 }
 
+/// Boxed: it is handed on often.
+pub(super) type Boxed = Box<Job>;
+
 impl Job {
     /// Hands it back unharmed.
     pub(super) fn give_back(self, crew: &Crew) {
@@ -43,7 +46,7 @@ impl Job {
 }
 
 /// Serves one message.
-pub(super) async fn serve(crew: &Crew, job: Job) {
+pub(super) async fn serve(crew: &Crew, job: Boxed) {
     let span = tracing::info_span!(
         "tidings.deliver",
         channel = job.ready.channel.as_str(),
@@ -53,11 +56,11 @@ pub(super) async fn serve(crew: &Crew, job: Job) {
     // An instrumented future costs more than the comparison.
     match span.is_disabled() {
         true => attempt(crew, job).await,
-        false => attempt(crew, job).instrument(span).await,
+        false => Box::pin(attempt(crew, job).instrument(span)).await,
     }
 }
 
-async fn attempt(crew: &Crew, job: Job) {
+async fn attempt(crew: &Crew, job: Boxed) {
     let Some(deadline) = job.batch.begin(job.place, crew.clock.monotonic()) else {
         crew.free(job.ready.channel, Signal::Silent);
         return job.give_back(crew);
@@ -78,11 +81,11 @@ struct Open<'a> {
     crew: &'a Crew,
     trail: Trail,
     /// Taken at its end.
-    job: Option<Job>,
+    job: Option<Boxed>,
 }
 
 impl<'a> Open<'a> {
-    fn new(crew: &'a Crew, job: Job) -> Self {
+    fn new(crew: &'a Crew, job: Boxed) -> Self {
         let trail = Trail::with_capacity(1).after(job.ready.leased.attempts);
         Self { crew, trail, job: Some(job) }
     }
@@ -99,14 +102,14 @@ impl<'a> Open<'a> {
         self.break_off(job, error, cx, false);
     }
 
-    fn break_off(&self, job: Job, error: Error, cx: &CallContext, leaving: bool) {
+    fn break_off(&self, job: Boxed, error: Error, cx: &CallContext, leaving: bool) {
         let error = error.with_certainty(self.trail.certainty());
         let events = self.trail.take();
         let ended = job.ready.as_far_as(&events, error);
         self.settle(job, Last { ended, events, leaving }, cx);
     }
 
-    fn settle(&self, job: Job, last: Last, cx: &CallContext) {
+    fn settle(&self, job: Boxed, last: Last, cx: &CallContext) {
         let crew = self.crew;
         let Conclusion { settlement, signal } = conclude(&job.ready, last, &crew.plan, cx.clock().now());
         crew.count(&settlement);

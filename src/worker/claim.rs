@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{attempt::Job, clock::StoreClock, crew::Crew, lease::Batch, mind::Order};
+use super::{
+    attempt::{Boxed, Job},
+    clock::StoreClock,
+    crew::Crew,
+    lease::Batch,
+    mind::Order,
+};
 use crate::{
     error::Result,
     event::OnUnknown,
@@ -15,7 +21,7 @@ use crate::{
 /// What a claim brought.
 #[derive(Debug)]
 pub(super) struct Catch {
-    pub(super) jobs: Vec<Job>,
+    pub(super) jobs: Vec<Boxed>,
     /// How many messages of each channel were found.
     pub(super) found: Vec<(Channel, usize)>,
     /// When the next one is due, on our clock.
@@ -57,7 +63,7 @@ fn is_guarded(leased: &Leased) -> bool {
     leased.terms.on_unknown != OnUnknown::Retry
 }
 
-async fn jobs(crew: &Crew, claimed: Claimed, asked: Monotonic, free: usize) -> Vec<Job> {
+async fn jobs(crew: &Crew, claimed: Claimed, asked: Monotonic, free: usize) -> Vec<Boxed> {
     let Claimed { now, leased, .. } = claimed;
     let recovered = leased.iter().filter(|leased| leased.losses > 0).count();
     crew.counters.claimed.add(leased.len());
@@ -66,25 +72,22 @@ async fn jobs(crew: &Crew, claimed: Claimed, asked: Monotonic, free: usize) -> V
     crew.add(&batch);
     let clock: Arc<dyn Clock> = Arc::new(StoreClock::new(Arc::clone(&crew.clock), now, asked));
     let ready = crew.line.ready(leased).await;
-    let job = |(place, ready): (usize, Ready)| Job {
-        ready,
-        batch: Arc::clone(&batch),
-        clock: Arc::clone(&clock),
-        place,
+    let job = |(place, ready): (usize, Ready)| {
+        Box::new(Job { ready, batch: Arc::clone(&batch), clock: Arc::clone(&clock), place })
     };
     started(crew, ready.into_iter().enumerate().map(job).collect(), free).await
 }
 
 /// Counts the starts of those whose policy wants it, durably: as many as there are free places. What
 /// is beyond, or could not be started, is handed back.
-async fn started(crew: &Crew, jobs: Vec<Job>, free: usize) -> Vec<Job> {
-    let (guarded, mut ready): (Vec<Job>, Vec<Job>) =
-        jobs.into_iter().partition(|job| is_guarded(&job.ready.leased));
-    if guarded.is_empty() {
-        return ready;
+async fn started(crew: &Crew, jobs: Vec<Boxed>, free: usize) -> Vec<Boxed> {
+    if !jobs.iter().any(|job| is_guarded(&job.ready.leased)) {
+        return jobs;
     }
+    let (guarded, mut ready): (Vec<_>, Vec<_>) =
+        jobs.into_iter().partition(|job| is_guarded(&job.ready.leased));
     let mut guarded = guarded.into_iter();
-    let first: Vec<Job> = guarded.by_ref().take(free).collect();
+    let first: Vec<Boxed> = guarded.by_ref().take(free).collect();
     guarded.for_each(|job| job.give_back(crew));
     let leases: Vec<Lease> = first.iter().map(|job| job.ready.leased.lease).collect();
     let answers = match crew.line.messages().start(&leases).await {

@@ -8,7 +8,7 @@ use std::sync::{
 use tokio::sync::Notify;
 
 use super::{
-    attempt::{Job, serve},
+    attempt::{Boxed, serve},
     config::Config,
     floor::{Floor, Limits},
     lease::Batch,
@@ -33,7 +33,7 @@ pub(super) struct Crew {
     pub(super) config: Config,
     pub(super) plan: RetryPlan,
     pub(super) clock: Arc<dyn Clock>,
-    floor: Mutex<Floor<Job>>,
+    floor: Mutex<Floor<Boxed>>,
     /// Told when the owner of the floor should look at it.
     pub(super) changed: Arc<Notify>,
     pub(super) ends: Arc<Ends>,
@@ -70,7 +70,7 @@ impl Crew {
         }
     }
 
-    pub(super) fn floor(&self) -> MutexGuard<'_, Floor<Job>> {
+    pub(super) fn floor(&self) -> MutexGuard<'_, Floor<Boxed>> {
         // Nothing in it can panic half-way.
         self.floor.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -137,7 +137,7 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn next(&mut self) -> Option<Job> {
+    fn next(&mut self) -> Option<Boxed> {
         let mut floor = self.crew.floor();
         let next = if self.crew.leaving.load(Ordering::Acquire) { None } else { floor.next() };
         let Some((job, has_room)) = next else {
@@ -160,5 +160,18 @@ impl Drop for Place<'_> {
             self.crew.floor().leave();
             self.crew.changed.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messenger::Messenger;
+
+    #[test]
+    fn a_task_is_no_burden() {
+        let worker = Messenger::preview().worker().build().expect("valid");
+        let size = size_of_val(&hand(Arc::clone(&worker.crew)));
+        assert!(size < 2_048, "{size} octets for each of hundreds of tasks");
     }
 }

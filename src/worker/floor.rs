@@ -7,6 +7,9 @@ use std::collections::VecDeque;
 use super::pace::{Pace, Signal};
 use crate::{message::Channel, time::Monotonic};
 
+/// So many tasks serve the first messages.
+const FEW: usize = 8;
+
 /// How many messages may be in hand.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Limits {
@@ -112,7 +115,7 @@ impl<J> Floor<J> {
                 self.turn = place + 1;
                 let has_room = bench.listened_to && bench.room(self.prefetch) > 0;
                 bench.listened_to &= !has_room;
-                return Some((job, has_room));
+                return Some((job, has_room || self.missing_hands() > 0));
             }
         }
         None
@@ -152,10 +155,16 @@ impl<J> Floor<J> {
         self.hands = self.hands.saturating_sub(1);
     }
 
-    fn missing_hands(&self) -> usize {
+    /// How many messages could begin if somebody served them.
+    fn ready(&self) -> usize {
         let ready = self.benches.iter().map(|bench| bench.free().min(bench.waiting.len())).sum::<usize>();
-        let ready = ready.min(self.total.saturating_sub(self.under_way));
-        (ready + self.under_way).saturating_sub(self.hands)
+        ready.min(self.total.saturating_sub(self.under_way))
+    }
+
+    /// None while one of those who are there has nothing in hand; then as many again. A vendor that
+    /// answers at once needs few, and a task for each message would cost more than the message.
+    fn missing_hands(&self) -> usize {
+        if self.hands > self.under_way { 0 } else { self.ready().min(self.hands.max(FEW)) }
     }
 
     /// How many more messages each channel can take, those aside that are down.
@@ -257,6 +266,7 @@ mod tests {
         let mut floor = floor(4, &[(Channel::Email, 4), (Channel::Sms, 1)]);
         (0..8).for_each(|n| floor.add(Channel::Email, n));
         floor.listen(&[Channel::Email], None);
+        floor.hire();
         let told = |floor: &mut Floor<u32>| floor.next().map(|(_, told)| told);
         let all: Vec<_> = (0..4).map(|_| told(&mut floor)).collect();
         assert_eq!(all, [Some(false), Some(false), Some(false), Some(true)]);
@@ -298,7 +308,20 @@ mod tests {
     }
 
     #[test]
-    fn hands_are_as_many_as_can_serve() {
+    fn hands_double_while_all_of_them_are_busy() {
+        let mut floor = floor(100, &[(Channel::Email, 100)]);
+        (0..60).for_each(|n| floor.add(Channel::Email, n));
+        assert_eq!((floor.hire(), floor.hire()), (8, 0), "none until they have work");
+        let told: Vec<bool> = (0..8).filter_map(|_| Some(floor.next()?.1)).collect();
+        assert_eq!(told, [false, false, false, false, false, false, false, true]);
+        assert_eq!((floor.hire(), floor.hire()), (8, 0));
+        (0..8).for_each(|_| assert!(floor.next().is_some()));
+        assert_eq!(floor.hire(), 16);
+        assert!(!floor.end(Channel::Email, Signal::Clean, NOW), "who ended goes on by themselves");
+    }
+
+    #[test]
+    fn no_more_hands_than_can_serve() {
         let mut floor = floor(3, &[(Channel::Email, 2)]);
         (0..9).for_each(|n| floor.add(Channel::Email, n));
         assert_eq!((floor.hire(), floor.hire()), (2, 0));
@@ -306,7 +329,7 @@ mod tests {
         assert_eq!(floor.hire(), 0);
         floor.leave();
         floor.end(Channel::Email, Signal::Clean, NOW);
-        assert_eq!(floor.hire(), 1);
+        assert_eq!(floor.hire(), 1, "for one that was lost");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{attempt::Job, crew::Crew, lease::Batch, pace::Signal};
+use super::{attempt::Boxed, crew::Crew, lease::Batch, pace::Signal};
 use crate::{
     error::Result,
     storage::{Lease, Pause},
@@ -59,7 +59,7 @@ fn note(crew: &Crew, batch: &Arc<Batch>, live: &[(usize, Lease)], answers: Vec<R
     if lost.is_empty() {
         return;
     }
-    let is_lost = |job: &Job| Arc::ptr_eq(&job.batch, batch) && lost.contains(&job.place);
+    let is_lost = |job: &Boxed| Arc::ptr_eq(&job.batch, batch) && lost.contains(&job.place);
     let waiting = crew.floor().take(is_lost);
     waiting.iter().for_each(|job| batch.over(job.place));
     crew.counters.lease_lost.add(waiting.len());
@@ -99,7 +99,7 @@ fn apply(crew: &Crew, pauses: Vec<Pause>) {
         _ => None,
     });
     crew.pauses.set(names.collect());
-    let is_paused = |job: &Job| {
+    let is_paused = |job: &Boxed| {
         pauses.iter().any(|pause| match pause {
             Pause::All => true,
             Pause::Channel(channel) => *channel == job.ready.channel,

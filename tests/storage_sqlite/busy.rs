@@ -3,11 +3,12 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use sqlx::Executor;
 use tidings::{
+    Clock, SystemClock,
     sqlx_0_9::begin_immediate,
     storage::{Messages, SqliteStore},
 };
@@ -40,8 +41,8 @@ fn work(file: &Path) {
 async fn one_thread(file: PathBuf, number: u64) {
     let store = SqliteStore::open(&file).await.expect("opened");
     let pool = pool(&file).await;
-    let end = Instant::now() + TIME;
-    while Instant::now() < end {
+    let end = SystemClock.monotonic() + TIME;
+    while SystemClock.monotonic() < end {
         enqueue(&store, 3).await;
         let mut orders = begin_immediate(&pool).await.expect("begun");
         orders.execute("INSERT INTO orders (at) VALUES (1)").await.expect("inserted");

@@ -81,3 +81,19 @@ async fn a_file_that_cannot_be_written_to_is_said_and_read() {
     assert!(error.to_string().contains("read-only"), "{error}");
     assert!(reader.tracked(&TenantId::DEFAULT, id).await.expect("read").is_some());
 }
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_keeps_nobody_waiting() {
+    let folder = Folder::new();
+    let store = open(&folder).await;
+    let ids = enqueue(&store, 3).await;
+    let mut connection = super::support::stranger(&folder.file()).await;
+    let damage = sqlx::query("UPDATE tidings_queue SET on_unknown = 'perhaps' WHERE id = ?1");
+    damage.bind(ids[1].as_uuid()).execute(&mut connection).await.expect("damaged");
+    let leased: Vec<_> = claim(&store, 9).await.iter().map(|leased| leased.lease.id).collect();
+    assert_eq!(leased, [ids[0], ids[2]]);
+    let tracked = store.tracked(&TenantId::DEFAULT, ids[1]).await.expect("read").expect("there");
+    let place = tracked.place.expect("in the queue");
+    assert_eq!(place.state, tidings::storage::QueueState::Dead);
+    assert!(place.reason.expect("a reason").contains("on_unknown"));
+}

@@ -1,8 +1,11 @@
 //! Long queues: what cannot go is not looked at again and again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tidings::storage::{Entry, Messages, Next, Pause, QueueState, Scope, Settlement, SqliteStore};
+use tidings::{
+    Clock, SystemClock,
+    storage::{Entry, Messages, Next, Pause, QueueState, Scope, Settlement, SqliteStore},
+};
 
 use super::support::{Folder, claim, entries, open, settle};
 
@@ -16,13 +19,13 @@ async fn enqueue(store: &SqliteStore, count: usize, change: impl Fn(&mut Entry))
 
 /// How long `rounds` claims take.
 async fn time(store: &SqliteStore, rounds: u32) -> Duration {
-    let begun = Instant::now();
+    let begun = SystemClock.monotonic();
     for _ in 0..rounds {
         let leased = claim(store, 1).await;
         assert_eq!(leased.len(), 1);
         settle(store, &leased).await;
     }
-    begun.elapsed() / rounds
+    SystemClock.monotonic().since(begun) / rounds
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use super::{
     call::{Link, Statement},
     columns::{column, text},
     fault::{Repeats, failed, gave_way, is_duplicate},
-    gather,
+    gather::{self, Gather, Together},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -85,11 +85,23 @@ pub(super) async fn enqueue_admitted(
         }
     }
     let mut answers = match good.len() {
-        0..=gather::SMALL => gather::enqueue(inner, good).await?,
+        0..=gather::SMALL => gather::ask(inner, good).await?,
         _ => enqueue(inner.desk(), &good.iter().collect::<Vec<_>>()).await?,
     };
     refused.into_iter().for_each(|(index, error)| answers.insert(index.min(answers.len()), Err(error)));
     Ok(answers)
+}
+
+impl Together for Entry {
+    type Answer = Result<Enqueued>;
+
+    fn gather(inner: &Inner) -> &Gather<Self> {
+        &inner.new
+    }
+
+    async fn run(inner: &Inner, entries: &[&Self]) -> Result<Vec<Self::Answer>> {
+        enqueue(inner.desk(), entries).await
+    }
 }
 
 /// Where and how new messages are written.

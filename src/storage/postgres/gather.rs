@@ -1,146 +1,162 @@
-//! Single messages of many callers, written together: those that come while a write is under way wait for its end and
-//! go with the next. Who comes when nothing is under way waits for nothing.
+//! Small calls of many callers, done together: those that come while one is under way wait for its end and go with the
+//! next. Who comes when nothing is under way waits for nothing.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
 
 use tokio::sync::oneshot;
 
-use super::{Inner, enqueue};
-use crate::{
-    error::{Error, ErrorKind, Result, Retry},
-    storage::{Enqueued, Entry},
-};
+use super::Inner;
+use crate::error::{Error, ErrorKind, Result, Retry};
 
-/// Calls with more messages than this go by themselves.
+/// Calls with more rows than this go by themselves.
 pub(super) const SMALL: usize = 100;
 
-/// How often a call is handed in again whose writer vanished with its runtime.
+/// Rows of one statement.
+const ROWS: usize = 1_000;
+
+/// How often a call is handed in again whose task vanished with its runtime.
 const ATTEMPTS: usize = 3;
 
-type Answers = Result<Vec<Result<Enqueued>>>;
+/// What several callers can ask for together.
+pub(super) trait Together: Send + Sync + Sized + 'static {
+    /// What one row is answered.
+    type Answer: Send;
 
-/// Calls that wait to be written.
-#[derive(Debug, Default)]
-pub(super) struct Gather(Mutex<Waiting>);
+    /// Those that wait.
+    fn gather(inner: &Inner) -> &Gather<Self>;
 
-#[derive(Debug, Default)]
-struct Waiting {
-    calls: Vec<Call>,
-    /// Someone writes, and looks for more when he is done.
-    writing: bool,
+    /// Does it for all rows; one answer for each.
+    fn run(inner: &Inner, rows: &[&Self]) -> impl Future<Output = Result<Vec<Self::Answer>>> + Send;
 }
 
-#[derive(Debug)]
-struct Call {
-    entries: Arc<Vec<Entry>>,
-    to: oneshot::Sender<Answers>,
+type Answers<T> = Result<Vec<<T as Together>::Answer>>;
+
+/// Calls that wait for their turn.
+pub(super) struct Gather<T: Together>(Mutex<Waiting<T>>);
+
+struct Waiting<T: Together> {
+    calls: Vec<Call<T>>,
+    /// A call is under way, and whoever does it looks for more when he is done.
+    busy: bool,
 }
 
-impl Gather {
-    /// Hands in a call; true if the caller must see to it that someone writes.
-    fn add(&self, call: Call) -> bool {
+struct Call<T: Together> {
+    rows: Arc<Vec<T>>,
+    to: oneshot::Sender<Answers<T>>,
+}
+
+impl<T: Together> Default for Gather<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Waiting { calls: Vec::new(), busy: false }))
+    }
+}
+
+impl<T: Together> Gather<T> {
+    /// Hands in a call; true if the caller must see to it that someone does it.
+    fn add(&self, call: Call<T>) -> bool {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.calls.push(call);
-        !std::mem::replace(&mut waiting.writing, true)
+        !std::mem::replace(&mut waiting.busy, true)
     }
 
-    /// The calls of the next write; none if there are none, and then nobody writes any more.
-    fn next(&self) -> Vec<Call> {
+    /// The calls that go next; none if there are none, and then nobody is busy any more.
+    fn next(&self) -> Vec<Call<T>> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut rows = 0;
         let fits = waiting.calls.iter().take_while(|call| {
-            rows += call.entries.len();
-            rows <= enqueue::ROWS
+            rows += call.rows.len();
+            rows <= ROWS
         });
         let count = fits.count();
-        waiting.writing = count > 0;
+        waiting.busy = count > 0;
         waiting.calls.drain(..count).collect()
     }
 
-    /// The writer is gone: those who wait are told so by the loss of their calls, and hand them in again.
+    /// Whoever was busy is gone: those who wait are told so by the loss of their calls, and hand them in again.
     fn abandon(&self) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.writing = false;
+        waiting.busy = false;
         waiting.calls.clear();
     }
 }
 
-/// Enqueues by the next write.
-pub(super) async fn enqueue(inner: &Arc<Inner>, entries: Vec<Entry>) -> Answers {
-    if entries.is_empty() {
+/// Does it with the next call.
+pub(super) async fn ask<T: Together>(inner: &Arc<Inner>, rows: Vec<T>) -> Answers<T> {
+    if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let entries = Arc::new(entries);
+    let rows = Arc::new(rows);
     for _ in 0..ATTEMPTS {
         let (to, answer) = oneshot::channel();
-        if inner.gather.add(Call { entries: Arc::clone(&entries), to }) {
-            // A task of its own, so that a caller who goes away takes nobody else's message with him.
-            tokio::spawn(write(Writer { inner: Arc::downgrade(inner), done: false }));
+        if T::gather(inner).add(Call { rows: Arc::clone(&rows), to }) {
+            // A task of its own, so that a caller who goes away takes nobody else's call with him.
+            tokio::spawn(work(Hand::<T> { inner: Arc::downgrade(inner), done: false, gather: T::gather }));
         }
         if let Ok(answers) = answer.await {
             return answers;
         }
     }
-    Err(Error::new(
-        ErrorKind::Storage,
-        "the runtime ended in which new messages were written; enqueue them again",
-    ))
+    Err(Error::new(ErrorKind::Storage, "the runtime ended in which this was done; do it again"))
 }
 
-/// Whoever writes; says so if it goes before its work is done.
-struct Writer {
+/// Whoever is busy; says so if it goes before its work is done.
+struct Hand<T: Together> {
     inner: Weak<Inner>,
     done: bool,
+    gather: fn(&Inner) -> &Gather<T>,
 }
 
-impl Drop for Writer {
+impl<T: Together> Drop for Hand<T> {
     fn drop(&mut self) {
         if let Some(inner) = self.inner.upgrade().filter(|_| !self.done) {
-            inner.gather.abandon();
+            (self.gather)(&inner).abandon();
         }
     }
 }
 
-async fn write(mut writer: Writer) {
-    while let Some(inner) = writer.inner.upgrade() {
-        let calls = inner.gather.next();
+async fn work<T: Together>(mut hand: Hand<T>) {
+    while let Some(inner) = hand.inner.upgrade() {
+        let calls = T::gather(&inner).next();
         if calls.is_empty() {
-            // From here on the next caller starts a writer of his own.
-            writer.done = true;
+            // From here on the next caller starts a task of his own.
+            hand.done = true;
             return;
         }
-        write_together(&inner, calls).await;
+        run_together(&inner, calls).await;
     }
 }
 
-async fn write_together(inner: &Inner, calls: Vec<Call>) {
-    let entries: Vec<&Entry> = calls.iter().flat_map(|call| call.entries.iter()).collect();
-    match enqueue::enqueue(inner.desk(), &entries).await {
+async fn run_together<T: Together>(inner: &Inner, calls: Vec<Call<T>>) {
+    let rows: Vec<&T> = calls.iter().flat_map(|call| call.rows.iter()).collect();
+    match T::run(inner, &rows).await {
         Ok(answers) => share_out(calls, answers),
         // One of them has what Postgres cannot hold: that is no fault of the others.
-        Err(error) if calls.len() > 1 && error.retry() == Retry::Never => write_each(inner, calls).await,
+        Err(error) if calls.len() > 1 && error.retry() == Retry::Never => run_each(inner, calls).await,
         Err(error) => calls.into_iter().for_each(|call| call.answer(Err(error.clone()))),
     }
 }
 
-fn share_out(calls: Vec<Call>, answers: Vec<Result<Enqueued>>) {
+fn share_out<T: Together>(calls: Vec<Call<T>>, answers: Vec<T::Answer>) {
     let mut answers = answers.into_iter();
     for call in calls {
-        let own = answers.by_ref().take(call.entries.len()).collect();
+        let own = answers.by_ref().take(call.rows.len()).collect();
         call.answer(Ok(own));
     }
 }
 
-async fn write_each(inner: &Inner, calls: Vec<Call>) {
+async fn run_each<T: Together>(inner: &Inner, calls: Vec<Call<T>>) {
     for call in calls {
-        let entries: Vec<&Entry> = call.entries.iter().collect();
-        let answers = enqueue::enqueue(inner.desk(), &entries).await;
+        let rows: Vec<&T> = call.rows.iter().collect();
+        let answers = T::run(inner, &rows).await;
         call.answer(answers);
     }
 }
 
-impl Call {
-    fn answer(self, answers: Answers) {
+impl<T: Together> Call<T> {
+    fn answer(self, answers: Answers<T>) {
         // Who went away does not want it.
         let _ = self.to.send(answers);
     }

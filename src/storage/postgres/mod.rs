@@ -17,7 +17,7 @@ use std::{
 use async_trait::async_trait;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 
-use self::{bell::Bell, bell::Listener, call::Link, enqueue::Desk, gather::Gather};
+use self::{bell::Bell, bell::Listener, call::Link, enqueue::Desk, gather::Gather, suppressions::Look};
 use super::{
     Act, ActRecord, Cancelled, Claim, Claimed, Dialect, Enqueued, Entry, Filter, Lease, Messages, Migration,
     Page, Pause, QueueStats, Record, Retention, Scope, Settlement, Tracked,
@@ -86,7 +86,10 @@ struct Inner {
     channel: Box<str>,
     bell: Arc<Bell>,
     listener: Option<Listener>,
-    gather: Gather,
+    /// New messages that are written together.
+    new: Gather<Entry>,
+    /// Looks at the suppression list that are taken together.
+    looks: Gather<Look>,
     /// Everything is to be paused before the first claim.
     to_hold: AtomicBool,
 }
@@ -131,8 +134,18 @@ impl PostgresStore {
         let listener = options.listen.then(|| Listener::new(connect, channel.clone(), Arc::clone(&bell)));
         let to_hold = AtomicBool::new(options.held);
         let channel = channel.into_boxed_str();
-        let gather = Gather::default();
-        Self { inner: Arc::new(Inner { link, options, channel, bell, listener, gather, to_hold }) }
+        Self {
+            inner: Arc::new(Inner {
+                link,
+                options,
+                channel,
+                bell,
+                listener,
+                new: Gather::default(),
+                looks: Gather::default(),
+                to_hold,
+            }),
+        }
     }
 
     /// Makes the tables, or brings those of an older version up to date. Safe from several processes at

@@ -4,8 +4,10 @@ use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 
 use super::{
-    PostgresStore,
+    Inner, PostgresStore,
+    call::Link,
     columns::{column, indexed, text},
+    gather::{self, Gather, Together},
 };
 use crate::{
     error::Result,
@@ -21,9 +23,10 @@ const REMOVE: &str =
     "DELETE FROM {suppressions} WHERE tenant = $1 AND channel = $2 AND address = $3 RETURNING 1";
 /// That of the channel before that of all.
 const FIND: &str = "SELECT a.nr::integer AS nr, s.channel, s.shown, s.reason, s.at \
-    FROM unnest($3::text[]) WITH ORDINALITY AS a (address, nr) CROSS JOIN LATERAL ( \
-        SELECT s.channel, s.shown, s.reason, s.at FROM {suppressions} s \
-        WHERE s.tenant = $1 AND s.channel IN ($2, '') AND s.address = a.address ORDER BY s.channel DESC LIMIT 1) s";
+    FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS a (tenant, channel, address, nr) \
+    CROSS JOIN LATERAL (SELECT s.channel, s.shown, s.reason, s.at FROM {suppressions} s \
+        WHERE s.tenant = a.tenant AND s.channel IN (a.channel, '') AND s.address = a.address \
+        ORDER BY s.channel DESC LIMIT 1) s";
 
 /// An address by which it is found.
 fn found_by(address: &str) -> String {
@@ -64,18 +67,47 @@ impl SuppressionStore for PostgresStore {
         channel: Channel,
         addresses: &[&str],
     ) -> Result<Vec<Option<Suppression>>> {
-        let link = &self.inner.link;
-        let by: Vec<String> = addresses.iter().map(|address| found_by(address)).collect();
-        let find = || link.statement(FIND).bind(tenant.as_str()).bind(channel.as_str()).bind(&by);
-        let mut found = vec![None; addresses.len()];
-        for row in &link.rows(find).await? {
-            let index = usize::try_from(column::<i32>(row, "nr")? - 1).unwrap_or(usize::MAX);
-            if let Some(slot) = found.get_mut(index) {
-                *slot = Some(suppression_from(row)?);
-            }
+        let look = |address: &&str| Look { tenant: tenant.clone(), channel, address: found_by(address) };
+        let looks: Vec<Look> = addresses.iter().map(look).collect();
+        match looks.len() {
+            0..=gather::SMALL => gather::ask(&self.inner, looks).await,
+            _ => find(&self.inner.link, &looks.iter().collect::<Vec<_>>()).await,
         }
-        Ok(found)
     }
+}
+
+/// A look at the list.
+pub(super) struct Look {
+    tenant: TenantId,
+    channel: Channel,
+    address: String,
+}
+
+impl Together for Look {
+    type Answer = Option<Suppression>;
+
+    fn gather(inner: &Inner) -> &Gather<Self> {
+        &inner.looks
+    }
+
+    async fn run(inner: &Inner, looks: &[&Self]) -> Result<Vec<Self::Answer>> {
+        find(&inner.link, looks).await
+    }
+}
+
+async fn find(link: &Link, looks: &[&Look]) -> Result<Vec<Option<Suppression>>> {
+    let tenants: Vec<&str> = looks.iter().map(|look| look.tenant.as_str()).collect();
+    let channels: Vec<&str> = looks.iter().map(|look| look.channel.as_str()).collect();
+    let addresses: Vec<&str> = looks.iter().map(|look| look.address.as_str()).collect();
+    let find = || link.statement(FIND).bind(&tenants).bind(&channels).bind(&addresses);
+    let mut found = vec![None; looks.len()];
+    for row in &link.rows(find).await? {
+        let index = usize::try_from(column::<i32>(row, "nr")? - 1).unwrap_or(usize::MAX);
+        if let Some(slot) = found.get_mut(index) {
+            *slot = Some(suppression_from(row)?);
+        }
+    }
+    Ok(found)
 }
 
 fn suppression_from(row: &PgRow) -> Result<Suppression> {

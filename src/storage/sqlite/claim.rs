@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     group::{Ask, Join, Work},
+    history::append,
     park::{Met, park},
     pause::GoOn,
     recover::recover,
@@ -19,6 +20,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    event::{Event, EventKind},
     id::{MessageId, TenantId},
     message::{Channel, Payload},
     storage::{
@@ -258,12 +260,24 @@ async fn leased(tx: &mut Tx<'_>, token: Uuid, lanes: &[Lane]) -> Result<Vec<Foun
     }
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
-        let facts: Facts<'_> = serde_json::from_str(column(row, 2)?).map_err(|e| unreadable("queue", e))?;
-        let place = order.get(&(channel_from(&facts.channel)?, facts.priority));
-        found.push((place.copied().unwrap_or(usize::MAX), read(row, facts, token)?));
+        match read(row, token) {
+            Ok((lane, leased)) => {
+                found.push((order.get(&lane).copied().unwrap_or(usize::MAX), leased));
+            }
+            Err(error) => give_up(tx, column(row, 0)?, &error).await?,
+        }
     }
     found.sort_unstable_by_key(|(place, leased)| (*place, leased.terms.due, leased.lease.id));
     Ok(found)
+}
+
+const GIVE_UP: &str = "UPDATE {queue!} SET state = 'dead', token = NULL, reason = ?2 WHERE id = ?1";
+
+/// A row that cannot be read would keep all others of its claim from being leased, at every claim.
+async fn give_up(tx: &mut Tx<'_>, id: Uuid, error: &Error) -> Result<()> {
+    let event = Event::new(MessageId::from_uuid(id), EventKind::Dead, tx.now).with_error(error);
+    tx.run(tx.statement(GIVE_UP).bind(id).bind(error.to_string())).await?;
+    append(tx, std::iter::once([event].as_slice())).await
 }
 
 /// What a worker must know beside the payload, in the order of the array.
@@ -289,7 +303,10 @@ struct Facts<'a> {
     expires: Option<i64>,
 }
 
-fn read(row: &SqliteRow, facts: Facts<'_>, token: Uuid) -> Result<Leased> {
+/// A message with the channel and the code of the priority that name its lane.
+fn read(row: &SqliteRow, token: Uuid) -> Result<((Channel, i16), Leased)> {
+    let facts: Facts<'_> = serde_json::from_str(column(row, 2)?).map_err(|e| unreadable("queue", e))?;
+    let lane = (channel_from(&facts.channel)?, facts.priority);
     let lease = Lease { id: MessageId::from_uuid(column(row, 0)?), token };
     let tenant: TenantId = facts.tenant.parse().map_err(|e: Error| unreadable("tenant", e))?;
     let terms = Terms {
@@ -305,7 +322,7 @@ fn read(row: &SqliteRow, facts: Facts<'_>, token: Uuid) -> Result<Leased> {
     (leased.losses, leased.generation) = (facts.losses, facts.generation);
     leased.pending = pending_from(facts.pending.as_deref())?;
     (leased.pinned, leased.key) = (facts.pinned, facts.key);
-    Ok(leased)
+    Ok((lane, leased))
 }
 
 /// What is rarely so: codec, key and files of a payload.

@@ -100,3 +100,23 @@ pub(super) fn log_of(file: &Path) -> PathBuf {
     name.push("-wal");
     name.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pragma(connection: &mut SqliteConnection, name: &str) -> i64 {
+        let text = sqlx::AssertSqlSafe(format!("PRAGMA {name}"));
+        sqlx::query_scalar(text).fetch_one(connection).await.expect("a number")
+    }
+
+    #[tokio::test]
+    async fn every_commit_is_flushed_whatever_the_pool_says() {
+        let options = SqliteConnectOptions::new().pragma("synchronous", "OFF");
+        let mut writer = connect(&for_writing(&options)).await.expect("connected");
+        assert_eq!(pragma(&mut writer, "synchronous").await, 2, "FULL");
+        assert_eq!(pragma(&mut writer, "busy_timeout").await, 30);
+        let mut reader = connect(&for_reading(&options)).await.expect("connected");
+        assert_eq!(pragma(&mut reader, "query_only").await, 1);
+    }
+}

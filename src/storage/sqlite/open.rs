@@ -88,7 +88,7 @@ async fn establish(
     if !memory {
         use_log(&mut connection).await?;
     }
-    let file = name.unwrap_or_else(|| file_of(&connecting));
+    let file = name.map_or_else(|| file_of(&connecting), |name| std::fs::canonicalize(&name).unwrap_or(name));
     let core = Arc::new(Core {
         hub: Hub::of(&file),
         memory,

@@ -39,8 +39,8 @@ const POLITE: Duration = Duration::from_secs(1);
 const LEAST_ROOM: usize = 256;
 const MOST_ROOM: usize = 8_192;
 
-/// The log's size is looked at after so many groups.
-const LOOK_AT_LOG: u32 = 64;
+/// If the log cannot be begun anew, it is tried again after this long.
+const LOG_PAUSE: Duration = Duration::from_secs(1);
 
 /// The way to the writer.
 #[derive(Debug)]
@@ -141,13 +141,21 @@ struct Hand {
     /// How much is put into one group.
     room: usize,
     polite_until: Monotonic,
-    groups: u32,
+    log_until: Monotonic,
 }
 
 impl Hand {
     fn new(core: Arc<Core>, mail: UnboundedReceiver<Box<dyn Join>>) -> Self {
-        let (next, polite_until) = (VecDeque::new(), Monotonic::default());
-        Self { core, mail, next, connection: None, room: LEAST_ROOM, polite_until, groups: 0 }
+        let (polite_until, log_until) = (Monotonic::default(), Monotonic::default());
+        Self {
+            core,
+            mail,
+            next: VecDeque::new(),
+            connection: None,
+            room: LEAST_ROOM,
+            polite_until,
+            log_until,
+        }
     }
 
     async fn live(mut self) {
@@ -272,28 +280,36 @@ impl Hand {
 
     /// Between two groups.
     async fn rest(&mut self) {
-        self.groups = self.groups.wrapping_add(1);
-        if self.groups.is_multiple_of(LOOK_AT_LOG) {
+        let now = SystemClock.monotonic();
+        if now >= self.log_until && self.log_octets() > 2 * LOG_OCTETS {
             self.shorten_log().await;
         }
-        if SystemClock.monotonic() < self.polite_until {
+        if now < self.polite_until {
             // Those who wait look at the lock from time to time only: it must be free then.
             tokio::time::sleep(Duration::from_micros(fastrand::u64(500..2_500))).await;
         }
     }
 
-    /// SQLite begins its log anew when nobody reads from it; where somebody always does, we wait for the moment.
+    fn log_octets(&self) -> u64 {
+        std::fs::metadata(log_of(&self.core.file)).map_or(0, |file| file.len())
+    }
+
+    /// SQLite begins its log anew when nobody reads from it. Where there always is somebody, it would grow
+    /// for ever: those who read from it now are waited for, and those who come meanwhile need it no more.
     async fn shorten_log(&mut self) {
-        let log = std::fs::metadata(log_of(&self.core.file)).map_or(0, |file| file.len());
-        if log <= 2 * LOG_OCTETS {
-            return;
-        }
         if let Some(connection) = &mut self.connection {
             // What does not work now is tried again soon.
-            let _ = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await;
+            let _ = sqlx::raw_sql(SHORTEN_LOG).execute(connection).await;
+        }
+        if self.log_octets() > 2 * LOG_OCTETS {
+            self.log_until = SystemClock.monotonic() + LOG_PAUSE;
         }
     }
 }
+
+/// It waits longer than a transaction does.
+const SHORTEN_LOG: &str =
+    "PRAGMA busy_timeout = 500; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 30";
 
 async fn commit(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     let waiting = Waiting::begin();
