@@ -64,7 +64,9 @@ type Figures = std::pin::Pin<Box<dyn Future<Output = Vec<f64>>>>;
 #[cfg(feature = "full")]
 const BENCHES: [(&[&str], fn() -> Figures); 6] = [
     // First, while nothing else has happened in this process.
-    (&["outbox.pickup.p50_vs_raw", "outbox.pickup.p99_ms", "outbox.pickup.idle_cpu"], || Box::pin(pickup::bench())),
+    (&["outbox.pickup.p50_vs_raw", "outbox.pickup.p99_ms", "outbox.pickup.idle_cpu"], || {
+        Box::pin(pickup::bench())
+    }),
     (&["outbox.postgres.vs_raw"], || Box::pin(postgres::deliver())),
     (&["outbox.postgres.send64_vs_insert"], || Box::pin(postgres::single())),
     (&["outbox.sqlite.vs_raw"], || Box::pin(sqlite::deliver())),

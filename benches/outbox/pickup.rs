@@ -98,11 +98,16 @@ pub(crate) async fn bench() -> Vec<f64> {
     listening.abort();
     let (p50, raw50) = (measure::median(ours.iter().copied()), measure::median(theirs.iter().copied()));
     let (p99, raw99) = (measure::percentile(ours, 99), measure::percentile(theirs, 99));
-    println!("pickup: tidings p50 {p50:.2} ms, p99 {p99:.2} ms; LISTEN/NOTIFY by hand {raw50:.2} and {raw99:.2} ms");
+    println!(
+        "pickup: tidings p50 {p50:.2} ms, p99 {p99:.2} ms; LISTEN/NOTIFY by hand {raw50:.2} and {raw99:.2} ms"
+    );
     vec![p50 / raw50, p99, idle]
 }
 
-async fn by_turns(mut ours: impl AsyncFnMut() -> f64, mut theirs: impl AsyncFnMut() -> f64) -> (Vec<f64>, Vec<f64>) {
+async fn by_turns(
+    mut ours: impl AsyncFnMut() -> f64,
+    mut theirs: impl AsyncFnMut() -> f64,
+) -> (Vec<f64>, Vec<f64>) {
     // The listeners must be there: the first may wait for a poll.
     for _ in 0..20 {
         let (_, _) = (ours().await, theirs().await);
@@ -119,7 +124,8 @@ async fn by_turns(mut ours: impl AsyncFnMut() -> f64, mut theirs: impl AsyncFnMu
 /// The part of a core that a worker without work needs, in this process and in its server.
 async fn idle(server: &Server, pool: &PgPool) -> f64 {
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let query =
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     let backends: Vec<i32> = sqlx::query_scalar(query).fetch_all(pool).await.expect("a list");
     let served = || match server.is_local() {
         true => backends.iter().map(|pid| cpu_seconds(&pid.to_string())).sum(),
@@ -129,7 +135,10 @@ async fn idle(server: &Server, pool: &PgPool) -> f64 {
     tokio::time::sleep(Duration::from_secs(measure::size("TIDINGS_BENCH_IDLE", 20) as u64)).await;
     let passed = now() - before;
     let (own, other) = ((cpu_seconds("self") - own) / passed, (served() - other) / passed);
-    println!("idle worker: {own:.5} of a core here, {other:.5} in its {} connections' server processes", backends.len());
+    println!(
+        "idle worker: {own:.5} of a core here, {other:.5} in its {} connections' server processes",
+        backends.len()
+    );
     own + other
 }
 

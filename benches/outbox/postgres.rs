@@ -4,11 +4,7 @@ use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 use tidings::Messenger;
 use tokio::task::JoinSet;
 
-use crate::{
-    measure, message, ours,
-    raw::postgres::Raw,
-    server::Server,
-};
+use crate::{measure, message, ours, raw::postgres::Raw, server::Server};
 
 /// Connections of the baseline that claim and settle at the same time: with one less it is slower, with more it is not faster.
 const LANES: usize = 3;
@@ -28,7 +24,11 @@ const RAW: &str = "bench_raw";
 
 impl Sides {
     pub(crate) async fn new(server: &Server) -> Self {
-        let pool = PgPoolOptions::new().max_connections(CALLERS as u32).connect(&server.url).await.expect("a server");
+        let pool = PgPoolOptions::new()
+            .max_connections(CALLERS as u32)
+            .connect(&server.url)
+            .await
+            .expect("a server");
         for schema in [OURS, RAW] {
             let sql = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}");
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&pool).await.expect("a schema");
@@ -39,7 +39,8 @@ impl Sides {
         let filler = Raw::new(pool.clone(), OURS, String::new());
         filler.insert(1, &payload).await;
         assert_eq!(ours::drain(&messenger).await, 1);
-        let events = sqlx::query_scalar("SELECT events FROM bench_ours.tidings_history").fetch_one(&pool).await;
+        let events =
+            sqlx::query_scalar("SELECT events FROM bench_ours.tidings_history").fetch_one(&pool).await;
         let raw = Raw::new(pool.clone(), RAW, events.expect("an entry"));
         Self { pool, messenger, raw, filler, payload }
     }
@@ -63,7 +64,8 @@ impl Sides {
     /// Messages a second.
     pub(crate) async fn deliver_ours(&self, backlog: usize) -> f64 {
         self.prepare(OURS, backlog).await;
-        let seconds = measure::seconds(async { assert_eq!(ours::drain(&self.messenger).await, backlog) }).await;
+        let seconds =
+            measure::seconds(async { assert_eq!(ours::drain(&self.messenger).await, backlog) }).await;
         backlog as f64 / seconds
     }
 
@@ -132,7 +134,8 @@ pub(crate) async fn deliver() -> Vec<f64> {
     let backlog = measure::size("TIDINGS_BENCH_BACKLOG", 100_000);
     let what = format!("a backlog of {backlog} on Postgres, delivered");
     let rounds = measure::size("TIDINGS_BENCH_ROUNDS", 7);
-    let (ours, theirs) = (async || sides.deliver_ours(backlog).await, async || sides.deliver_raw(backlog).await);
+    let (ours, theirs) =
+        (async || sides.deliver_ours(backlog).await, async || sides.deliver_raw(backlog).await);
     vec![measure::ratio(&what, rounds, ours, ("by hand", theirs)).await]
 }
 

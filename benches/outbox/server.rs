@@ -23,7 +23,8 @@ impl Server {
     }
 
     async fn throw_away() -> Self {
-        let root = std::env::var_os("TIDINGS_ROOT").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+        let root =
+            std::env::var_os("TIDINGS_ROOT").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
         let script = root.join("tests/servers/postgres_up.sh");
         let folder = std::env::temp_dir().join(format!("tidings-bench-postgres.{}", std::process::id()));
         let mut command = Command::new("bash");
@@ -36,7 +37,8 @@ impl Server {
                 server.url = url;
                 return server;
             }
-            let ended = server.own.as_mut().is_some_and(|(child, _)| child.try_wait().is_ok_and(|s| s.is_some()));
+            let ended =
+                server.own.as_mut().is_some_and(|(child, _)| child.try_wait().is_ok_and(|s| s.is_some()));
             assert!(!ended, "{} ended; set {URL} to a server that may be used", script.display());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

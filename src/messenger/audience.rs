@@ -8,7 +8,7 @@ use crate::{
     id::TenantId,
     message::{Channel, Message},
     provider::{Outcome, Outgoing, Receipt},
-    storage::{Record, RecipientText, Suppression},
+    storage::{RecipientText, Record, Suppression},
 };
 
 impl Inner {

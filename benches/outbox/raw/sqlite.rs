@@ -63,7 +63,9 @@ impl Raw {
     async fn settle(&mut self, token: Uuid, ids: Vec<Uuid>) {
         let at = now_micros();
         self.run("BEGIN IMMEDIATE").await;
-        for sql in ["DELETE FROM tidings_queue WHERE token = ?1", "DELETE FROM tidings_leases WHERE token = ?1"] {
+        for sql in
+            ["DELETE FROM tidings_queue WHERE token = ?1", "DELETE FROM tidings_leases WHERE token = ?1"]
+        {
             sqlx::query(sql).bind(token).execute(&mut self.connection).await.expect(sql);
         }
         let rows = vec!["(?, 0, ?, ?, ?)"; ids.len()].join(", ");
