@@ -34,9 +34,12 @@
 //!
 //! - [`Messenger`] sends; [`message`] holds what is said, [`address`] to whom.
 //! - [`providers`] are the vendors, [`route`] joins several of them, [`middleware`] stands around each.
+//! - [`Messenger::enqueue`] makes a message durable and a [`worker`] delivers it: see the guide on the
+//!   [outbox](guide::outbox); [`storage`] is where all is kept.
 //! - [`Error`] says whether a vendor could have taken the message; the guide has a chapter on
 //!   [errors](guide::errors) and one on the [concepts](guide::concepts).
-//! - To extend: [write a provider](guide::provider), [write a layer](guide::layer), [bring your own HTTP](guide::http).
+//! - To extend: [write a provider](guide::provider), [write a layer](guide::layer),
+//!   [write a store](guide::storage), [bring your own HTTP](guide::http).
 //!
 //! # Features
 //!
@@ -47,10 +50,12 @@
 //! | `twilio` | Twilio, with status callbacks and answers | SMS, WhatsApp |
 //! | `fcm` | Firebase Cloud Messaging, HTTP v1 | push |
 //! | `telegram` | Telegram Bot API | chat |
+//! | `sqlite` (default) | the outbox in one SQLite file, over sqlx | all |
+//! | `postgres` | the outbox in Postgres, for many workers, over sqlx | all |
 //! | `templates` (default) | handlebars templates with limits | all |
 //! | `http-client` | HTTP over hyper and rustls, over reqwest where there is a proxy; vendors that speak HTTP switch it on | |
 //! | `full` | all of the above | |
-//! | `testing` | recorder, scripted faults, manual clock, `provider_conformance!` | all |
+//! | `testing` | recorder, scripted faults, manual clock, `provider_conformance!`, `storage_conformance!` | all |
 //! | `backoff` | only `From<backoff::ExponentialBackoff>` for [`RetryPolicy`](middleware::RetryPolicy) | |
 //!
 //! Features only add: none changes what another does. The crate `backoff` is unmaintained

@@ -10,6 +10,7 @@ use std::{
 use tidings::{
     Attachment, Channel, Draft, Email, ErrorKind, EventKind, Messenger, OnUnknown, Sms, Status, Timestamp,
     message::Priority,
+    middleware::{Rate, RateKey, RateLimit},
     storage::{Act, Cancelled, Claim, Filter, MemoryStore, Messages, Page, QueueState, Store},
     testing::{ManualClock, Recorder, to},
 };
@@ -220,6 +221,24 @@ async fn large_files_are_kept_once_and_apart() {
     let store: Arc<dyn Store> = store;
     let content = store.blob(payload.blobs[0]).await.expect("memory").expect("kept");
     assert_eq!(payload.decode_with(vec![content]).expect("whole"), email("a@x.org").into());
+}
+
+#[tokio::test]
+async fn limits_can_be_counted_together_through_the_store() {
+    let store = Arc::new(MemoryStore::default());
+    let messenger = |shares: bool| {
+        let limit = RateLimit::new(Rate::per_hour(3)).by(RateKey::Sender);
+        let builder = Messenger::builder().all_others(Recorder::new()).store(store.clone()).rate_limit(limit);
+        let builder = builder.total_timeout(Duration::from_secs(5));
+        if shares { builder.share_rate_limits() } else { builder }.build().expect("complete")
+    };
+    let all = [messenger(true), messenger(true), messenger(true)];
+    let mut sent = 0;
+    for messenger in all.iter().cycle().take(9) {
+        sent += usize::from(messenger.send(sms("Hello")).await.is_ok());
+    }
+    assert_eq!(sent, 3, "by all three together");
+    assert!(messenger(false).send(sms("Hello")).await.is_ok(), "one that does not share counts for itself");
 }
 
 #[test]

@@ -61,8 +61,12 @@ fn main() {
 #[cfg(feature = "full")]
 type Figures = std::pin::Pin<Box<dyn Future<Output = Vec<f64>>>>;
 
+/// The bars that it prints, and what measures them.
 #[cfg(feature = "full")]
-const BENCHES: [(&[&str], fn() -> Figures); 6] = [
+type Bench = (&'static [&'static str], fn() -> Figures);
+
+#[cfg(feature = "full")]
+const BENCHES: [Bench; 6] = [
     // First, while nothing else has happened in this process.
     (&["outbox.pickup.p50_vs_raw", "outbox.pickup.p99_ms", "outbox.pickup.idle_cpu"], || {
         Box::pin(pickup::bench())

@@ -10,7 +10,7 @@ use tidings::{
 use tokio::sync::mpsc;
 
 use crate::{
-    measure::{self, now},
+    measure::{self, Meter, cpu_seconds, now},
     message, ours,
     raw::postgres::Raw,
     server::Server,
@@ -82,7 +82,7 @@ pub(crate) async fn bench() -> Vec<f64> {
     let worker = watched.build().expect("valid").worker().build().expect("valid").spawn();
     // Another store, as another process would have: it knows of the worker only through the database.
     let messenger = ours::messenger(ours::postgres(&server.url, OURS).await);
-    let idle = idle(&server, &pool).await;
+    let idle = idle(Meter { server: server.process(&pool).await }).await;
 
     let (to, mut picked_raw) = mpsc::unbounded_channel();
     let raw = Raw::new(pool.clone(), RAW, "[]".into());
@@ -90,7 +90,10 @@ pub(crate) async fn bench() -> Vec<f64> {
     let (email, payload) = (message::email(), message::stored(&message::email()));
     let ours = async || {
         let request = messenger.enqueue(email.clone());
-        once(&mut picked, async { drop(request.await.expect("enqueued")) }).await
+        once(&mut picked, async {
+            request.await.expect("enqueued");
+        })
+        .await
     };
     let theirs = async || once(&mut picked_raw, raw.insert_and_notify(&payload, RAW)).await;
     let (ours, theirs) = by_turns(ours, theirs).await;
@@ -122,32 +125,13 @@ async fn by_turns(
 }
 
 /// The part of a core that a worker without work needs, in this process and in its server.
-async fn idle(server: &Server, pool: &PgPool) -> f64 {
+async fn idle(meter: Meter) -> f64 {
+    // What begins with the first look is over by then.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let query =
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    let backends: Vec<i32> = sqlx::query_scalar(query).fetch_all(pool).await.expect("a list");
-    let served = || match server.is_local() {
-        true => backends.iter().map(|pid| cpu_seconds(&pid.to_string())).sum(),
-        false => 0.0,
-    };
-    let (before, own, other) = (now(), cpu_seconds("self"), served());
+    let (before, own, served) = (now(), cpu_seconds("self"), meter.served());
     tokio::time::sleep(Duration::from_secs(measure::size("TIDINGS_BENCH_IDLE", 20) as u64)).await;
     let passed = now() - before;
-    let (own, other) = ((cpu_seconds("self") - own) / passed, (served() - other) / passed);
-    println!(
-        "idle worker: {own:.5} of a core here, {other:.5} in its {} connections' server processes",
-        backends.len()
-    );
-    own + other
-}
-
-/// CPU time of all threads of a process so far.
-fn cpu_seconds(process: &str) -> f64 {
-    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    let nanos = threads.filter_map(|thread| {
-        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        text.split(' ').next()?.parse::<f64>().ok()
-    });
-    nanos.sum::<f64>() / 1e9
+    let (own, served) = ((cpu_seconds("self") - own) / passed, (meter.served() - served) / passed);
+    println!("idle worker: {own:.5} of a core here, {served:.5} in the server");
+    own + served
 }

@@ -4,7 +4,12 @@ use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 use tidings::Messenger;
 use tokio::task::JoinSet;
 
-use crate::{measure, message, ours, raw::postgres::Raw, server::Server};
+use crate::{
+    measure::{self, Meter, Sample},
+    message, ours,
+    raw::postgres::Raw,
+    server::Server,
+};
 
 /// Connections of the baseline that claim and settle at the same time: with one less it is slower, with more it is not faster.
 const LANES: usize = 3;
@@ -12,6 +17,7 @@ const CALLERS: usize = 64;
 
 /// Both sides on one server, in a schema each.
 pub(crate) struct Sides {
+    pub(crate) meter: Meter,
     pool: PgPool,
     pub(crate) messenger: Messenger,
     pub(crate) raw: Raw,
@@ -42,7 +48,8 @@ impl Sides {
         let events =
             sqlx::query_scalar("SELECT events FROM bench_ours.tidings_history").fetch_one(&pool).await;
         let raw = Raw::new(pool.clone(), RAW, events.expect("an entry"));
-        Self { pool, messenger, raw, filler, payload }
+        let meter = Meter { server: server.process(&pool).await };
+        Self { meter, pool, messenger, raw, filler, payload }
     }
 
     /// Empty tables, or `backlog` messages waiting, in the same state for both.
@@ -61,52 +68,51 @@ impl Sides {
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool).await.expect("prepared");
     }
 
-    /// Messages a second.
-    pub(crate) async fn deliver_ours(&self, backlog: usize) -> f64 {
+    pub(crate) async fn deliver_ours(&self, backlog: usize) -> Sample {
         self.prepare(OURS, backlog).await;
-        let seconds =
-            measure::seconds(async { assert_eq!(ours::drain(&self.messenger).await, backlog) }).await;
-        backlog as f64 / seconds
+        self.meter.run(backlog, async { assert_eq!(ours::drain(&self.messenger).await, backlog) }).await
     }
 
-    async fn deliver_raw(&self, backlog: usize) -> f64 {
+    async fn deliver_raw(&self, backlog: usize) -> Sample {
         self.prepare(RAW, backlog).await;
-        let seconds = measure::seconds(async { assert_eq!(self.raw.drain(LANES).await, backlog) }).await;
-        backlog as f64 / seconds
+        self.meter.run(backlog, async { assert_eq!(self.raw.drain(LANES).await, backlog) }).await
     }
 
     /// `callers` enqueue one message after the other.
-    pub(crate) async fn enqueue_ours(&self, callers: usize, count: usize) -> f64 {
+    pub(crate) async fn enqueue_ours(&self, callers: usize, count: usize) -> Sample {
         self.prepare(OURS, 0).await;
         let (messenger, email) = (self.messenger.clone(), message::email());
         let one = move || {
             let request = messenger.enqueue(email.clone());
-            async move { drop(request.await.expect("enqueued")) }
+            async move {
+                request.await.expect("enqueued");
+            }
         };
-        count as f64 / measure::seconds(many(callers, count, one)).await
+        self.meter.run(count, many(callers, count, one)).await
     }
 
     /// Batches of 1,000, one after the other.
-    pub(crate) async fn enqueue_batches(&self, count: usize) -> f64 {
+    #[allow(dead_code, reason = "benches/peers uses it")]
+    pub(crate) async fn enqueue_batches(&self, count: usize) -> Sample {
         self.prepare(OURS, 0).await;
         let email = message::email();
-        let seconds = measure::seconds(async {
+        let work = async {
             for _ in 0..count / 1_000 {
                 let answers = self.messenger.enqueue_many(vec![email.clone(); 1_000]).await;
                 assert!(answers.iter().all(Result::is_ok), "all were enqueued");
             }
-        });
-        count as f64 / seconds.await
+        };
+        self.meter.run(count, work).await
     }
 
-    async fn enqueue_raw(&self, callers: usize, count: usize) -> f64 {
+    async fn enqueue_raw(&self, callers: usize, count: usize) -> Sample {
         self.prepare(RAW, 0).await;
         let (raw, payload) = (self.raw.clone(), self.payload.clone());
         let one = move || {
             let (raw, payload) = (raw.clone(), payload.clone());
             async move { raw.insert(1, &payload).await }
         };
-        count as f64 / measure::seconds(many(callers, count, one)).await
+        self.meter.run(count, many(callers, count, one)).await
     }
 }
 

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use sqlx::PgPool;
+
 const URL: &str = "TIDINGS_TEST_POSTGRES_URL";
 
 /// A running server; a throw-away one ends with this value.
@@ -45,9 +47,13 @@ impl Server {
         panic!("no Postgres after a minute; set {URL} to a server that may be used");
     }
 
-    /// The processes that serve connections of this name; none if the server is on another machine.
-    pub(crate) fn is_local(&self) -> bool {
-        self.own.is_some() || self.url.contains("127.0.0.1") || self.url.contains("localhost")
+    /// The process that starts those of all connections; none if the server is on another machine.
+    pub(crate) async fn process(&self, pool: &PgPool) -> Option<i32> {
+        let local = self.own.is_some() || self.url.contains("127.0.0.1") || self.url.contains("localhost");
+        let backend = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(pool).await;
+        let backend: i32 = backend.ok().filter(|_| local)?;
+        let status = std::fs::read_to_string(format!("/proc/{backend}/status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok())
     }
 }
 

@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tidings::{Messenger, storage::SqliteStore};
 
-use crate::{measure, message, ours, raw::sqlite::Raw};
+use crate::{
+    measure::{self, Meter, Sample},
+    message, ours,
+    raw::sqlite::Raw,
+};
 
 /// A folder that goes with this value.
 pub(crate) struct Folder(PathBuf);
@@ -59,22 +63,23 @@ async fn open(path: &Path) -> (SqliteStore, Messenger) {
     (store.clone(), ours::messenger(store))
 }
 
-pub(crate) async fn deliver_ours(folder: &Folder, backlog: usize) -> f64 {
+pub(crate) async fn deliver_ours(folder: &Folder, backlog: usize) -> Sample {
     let path = folder.empty("ours.db").await;
     fill(&path, backlog).await;
     let (store, messenger) = open(&path).await;
-    let seconds = measure::seconds(async { assert_eq!(ours::drain(&messenger).await, backlog) }).await;
+    let work = async { assert_eq!(ours::drain(&messenger).await, backlog) };
+    let sample = Meter::default().run(backlog, work).await;
     store.close().await;
-    backlog as f64 / seconds
+    sample
 }
 
-async fn deliver_raw(folder: &Folder, backlog: usize, events: &str) -> f64 {
+async fn deliver_raw(folder: &Folder, backlog: usize, events: &str) -> Sample {
     let path = folder.empty("raw.db").await;
     fill(&path, backlog).await;
     let mut raw = Raw::open(&path, events.to_owned()).await;
-    let seconds = measure::seconds(async { assert_eq!(raw.drain().await, backlog) }).await;
+    let sample = Meter::default().run(backlog, async { assert_eq!(raw.drain().await, backlog) }).await;
     raw.close().await;
-    backlog as f64 / seconds
+    sample
 }
 
 pub(crate) async fn deliver() -> Vec<f64> {
@@ -89,7 +94,7 @@ pub(crate) async fn deliver() -> Vec<f64> {
     vec![measure::ratio(&what, rounds, ours, ("by hand", theirs)).await]
 }
 
-/// Messages a second where so many wait all the time: each round enqueues and delivers as many.
+/// A file where so many wait all the time: each round enqueues and delivers as many.
 struct Deep {
     messenger: Messenger,
     store: SqliteStore,
@@ -103,16 +108,16 @@ impl Deep {
         Self { messenger, store }
     }
 
-    async fn round(&self, count: usize) -> f64 {
+    async fn round(&self, count: usize) -> Sample {
         let email = message::email();
-        let seconds = measure::seconds(async {
+        let work = async {
             for _ in 0..count / 1_000 {
                 let answers = self.messenger.enqueue_many(vec![email.clone(); 1_000]).await;
                 assert!(answers.iter().all(Result::is_ok), "all were enqueued");
             }
             ours::deliver(&self.messenger, count).await;
-        });
-        count as f64 / seconds.await
+        };
+        Meter::default().run(count, work).await
     }
 }
 

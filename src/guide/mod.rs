@@ -12,5 +12,11 @@ pub mod http {}
 #[doc = include_str!("layer.md")]
 pub mod layer {}
 
+#[doc = include_str!("outbox.md")]
+pub mod outbox {}
+
 #[doc = include_str!("provider.md")]
 pub mod provider {}
+
+#[doc = include_str!("storage.md")]
+pub mod storage {}

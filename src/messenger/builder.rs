@@ -18,7 +18,7 @@ use crate::{
     },
     provider::{Provider, ProviderSource},
     providers::preview::Preview,
-    storage::{BlobStore, MemoryStore, Messages, Store, SuppressionStore},
+    storage::{BlobStore, MemoryStore, Messages, SharedLimits, Store, SuppressionStore},
     time::{Clock, SystemClock},
 };
 
@@ -74,6 +74,7 @@ pub struct MessengerBuilder {
     defaults: DefaultsTable,
     limits: Vec<RateLimit>,
     default_limits: bool,
+    shares_limits: bool,
     retry: RetryPolicy,
     breaker: BreakerPolicy,
     attempt: Duration,
@@ -91,6 +92,7 @@ pub struct MessengerBuilder {
 #[derive(Debug, Default)]
 struct Kept {
     messages: Option<Arc<dyn Messages>>,
+    limits: Option<Arc<dyn SharedLimits>>,
     blobs: Option<Arc<dyn BlobStore>>,
     /// True if the blobs are not in the store of the messages.
     blobs_apart: bool,
@@ -104,6 +106,7 @@ impl Default for MessengerBuilder {
             defaults: DefaultsTable::default(),
             limits: Vec::new(),
             default_limits: true,
+            shares_limits: false,
             retry: RetryPolicy::default(),
             breaker: BreakerPolicy::default(),
             attempt: Duration::from_secs(30),
@@ -200,6 +203,13 @@ impl MessengerBuilder {
         self
     }
 
+    /// Counts rate limits together with all processes that have the same limits and the same
+    /// [`store`](Self::store): each send that a limit applies to then asks the store.
+    pub fn share_rate_limits(mut self) -> Self {
+        self.shares_limits = true;
+        self
+    }
+
     /// Leaves out [`RateLimit::defaults`], because your numbers bear more.
     pub fn without_default_rate_limits(mut self) -> Self {
         self.default_limits = false;
@@ -247,6 +257,7 @@ impl MessengerBuilder {
         let store = Arc::new(store);
         self.kept = Kept {
             messages: Some(store.clone()),
+            limits: Some(store.clone()),
             blobs: Some(store.clone()),
             blobs_apart: false,
             suppressions: Some(store),
@@ -297,13 +308,15 @@ impl MessengerBuilder {
 
     fn assembled(self) -> Messenger {
         let limits = if self.default_limits { RateLimit::defaults() } else { Vec::new() };
+        let limiter = RateLimiter::new(self.limits.into_iter().chain(limits));
+        let shared = self.kept.limits.filter(|_| self.shares_limits);
         let stack = Stack {
             outer: Vec::new(),
             per_send: self.per_send,
             per_attempt: self.per_attempt,
             retry: RetryLayer::new(self.retry),
             breaker: Breaker::new(self.breaker),
-            limiter: RateLimiter::new(self.limits.into_iter().chain(limits)),
+            limiter: shared.into_iter().fold(limiter, RateLimiter::shared),
             timeout: AttemptTimeout::new(self.attempt),
         };
         let cx = context(self.clock, self.http);
@@ -315,6 +328,7 @@ impl MessengerBuilder {
             defaults: self.defaults,
             messages: self.kept.messages.unwrap_or_else(|| memory.clone()),
             blobs: self.kept.blobs.unwrap_or_else(|| memory.clone()),
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
             blobs_apart: self.kept.blobs_apart,
             suppressions: self.kept.suppressions.unwrap_or(memory),
             cx,

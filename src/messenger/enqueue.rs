@@ -13,7 +13,6 @@ use futures_core::Stream;
 
 use super::{
     Inner, Messenger,
-    audience::someone_may_receive,
     channels::{Routed, some_vendor_admits},
     dispatch::{Admitted, admit, record_of},
     draft::Draft,
@@ -288,9 +287,10 @@ async fn refuse_barred(
 }
 
 /// Fails early for what would fail for good at delivery: nobody can send it, or nobody may receive it.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) async fn early<M: Routed>(inner: &Inner, tenant: &TenantId, message: &M) -> Result<()> {
     deliverable(inner, tenant, message).await?;
-    someone_may_receive(&inner.barred(tenant, message).await?)
+    super::audience::someone_may_receive(&inner.barred(tenant, message).await?)
 }
 
 async fn deliverable<M: Routed>(inner: &Inner, tenant: &TenantId, message: &M) -> Result<()> {

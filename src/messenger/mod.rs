@@ -84,6 +84,7 @@ struct Inner {
     messages: Arc<dyn Messages>,
     blobs: Arc<dyn BlobStore>,
     /// True if the blobs are not in the store of the messages.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     blobs_apart: bool,
     suppressions: Arc<dyn SuppressionStore>,
     cx: CallContext,

@@ -15,6 +15,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Retry},
     message::{Channel, Message},
     provider::{Capabilities, Outgoing, Provider, Receipt, Route},
+    storage::{RateAsk, SharedLimits},
     time::Monotonic,
     window::Window,
 };
@@ -91,9 +92,13 @@ impl Rate {
         self
     }
 
+    /// The limit of each period that has one.
+    fn parts(self) -> impl Iterator<Item = (u32, Duration)> {
+        self.0.into_iter().zip(PERIODS).filter_map(|(limit, period)| Some((limit?, period)))
+    }
+
     fn windows(self) -> Vec<Window> {
-        let set = self.0.into_iter().zip(PERIODS).filter_map(|(limit, period)| Some((limit?, period)));
-        set.map(|(limit, period)| Window::new(limit, period)).collect()
+        self.parts().map(|(limit, period)| Window::new(limit, period)).collect()
     }
 
     fn smallest(self) -> u32 {
@@ -174,6 +179,13 @@ impl RateLimit {
             && self.provider.as_deref().is_none_or(|only| only == provider)
     }
 
+    /// The same in every process that has the same limit, wherever that stands in its list.
+    fn shared_name(&self, key: &str) -> Arc<str> {
+        let channel = self.channel.map_or("*", Channel::as_str);
+        let provider = self.provider.as_deref().unwrap_or("*");
+        format!("{channel}/{provider}/{:?}/{key}", self.keys).into()
+    }
+
     /// The keys under which a message counts: one, or one for each domain.
     fn keys<M: Message>(&self, rule: usize, provider: &str, item: &Outgoing<'_, M>) -> Vec<Key> {
         let message = item.message();
@@ -210,12 +222,21 @@ pub struct RateLimiter {
     turns: Arc<Mutex<Turns<Key>>>,
     /// False where waiting is another's business.
     waits: bool,
+    /// Counters that other processes count with as well. They have the last word.
+    shared: Option<Arc<dyn SharedLimits>>,
 }
 
 impl RateLimiter {
     /// All `limits` at once.
     pub fn new(limits: impl IntoIterator<Item = RateLimit>) -> Self {
-        Self { limits: limits.into_iter().collect(), turns: Arc::default(), waits: true }
+        Self { limits: limits.into_iter().collect(), turns: Arc::default(), waits: true, shared: None }
+    }
+
+    /// The same limits, counted together with all who share these counters.
+    #[must_use]
+    pub fn shared(mut self, counters: Arc<dyn SharedLimits>) -> Self {
+        self.shared = Some(counters);
+        self
     }
 
     /// The same limits, counted together with these, for messages that wait elsewhere: it says at
@@ -233,6 +254,18 @@ impl RateLimiter {
             true => turns.take(keys, now, windows),
             false => turns.take_or_tell(keys, now, is_ahead, windows),
         }
+    }
+}
+
+impl RateLimiter {
+    /// Takes the places that others count as well, or says how long to wait.
+    async fn take_shared(&self, keys: &HashMap<Key, u32>) -> Result<Option<Duration>> {
+        let Some(shared) = &self.shared else { return Ok(None) };
+        let ask = |((rule, key), count): (&Key, &u32)| {
+            let limit = &self.limits[*rule];
+            RateAsk::new(limit.shared_name(key), *count, limit.rate.parts().collect())
+        };
+        shared.take(&keys.iter().map(ask).collect::<Vec<_>>()).await
     }
 }
 
@@ -276,7 +309,14 @@ impl<M: Message> Limited<M> {
         let is_ahead = items.iter().all(Outgoing::is_ahead);
         loop {
             let now = cx.clock().monotonic();
-            let Some(wait) = self.limiter.take(&keys, now, is_ahead) else { return Ok(()) };
+            let wait = match self.limiter.take(&keys, now, is_ahead) {
+                Some(wait) => wait,
+                // Own places first: what they do not bear need not be asked of a database.
+                None => match self.limiter.take_shared(&keys).await? {
+                    Some(wait) => wait,
+                    None => return Ok(()),
+                },
+            };
             if !self.limiter.waits || cx.deadline().is_some_and(|deadline| now + wait > deadline) {
                 let text = format!("our own limit is spent; the next turn is in {wait:?}");
                 let error = Error::new(ErrorKind::RateLimited, text).with_provider(self.inner.name());

@@ -42,6 +42,7 @@ pub use outbox::{
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use query::{Act, ActRecord, Depth, Filter, Page, QueueStats, Retention};
 pub use record::{RecipientText, Record, Tracked};
+pub use recovery::{Lost, Recovery};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use sql::{Dialect, DialectKind, Migration, Param, Statement, TimeSource};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::QueueState;
+use super::{Place, QueueState};
 use crate::{
     event::{Event, EventKind, OnUnknown},
     id::MessageId,
@@ -15,29 +15,38 @@ pub(in crate::storage) const SUSPECT: u32 = 2;
 /// Losses after which it is given up.
 const DEAD: u32 = 3;
 
-/// A message whose lease is over.
+/// A message whose lease is over: what a store knows of it then.
 #[derive(Clone, Debug)]
-pub(in crate::storage) struct Lost {
-    pub(in crate::storage) id: MessageId,
-    pub(in crate::storage) on_unknown: OnUnknown,
+#[non_exhaustive]
+pub struct Lost {
+    /// The message.
+    pub id: MessageId,
+    /// Its policy.
+    pub on_unknown: OnUnknown,
     /// Whether its start was written down since it was claimed.
-    pub(in crate::storage) started: bool,
+    pub started: bool,
     /// Whether someone asked meanwhile to cancel it.
-    pub(in crate::storage) cancel: bool,
-    pub(in crate::storage) attempts: u32,
-    pub(in crate::storage) losses: u32,
-    pub(in crate::storage) generation: u32,
+    pub cancel: bool,
+    /// How many attempts were counted.
+    pub attempts: u32,
+    /// How many workers were lost before, since it was last settled.
+    pub losses: u32,
+    /// Counts replays.
+    pub generation: u32,
 }
 
-/// What becomes of it.
+/// What becomes of a message whose worker was lost: to be stored as it stands, at once.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(in crate::storage) struct Recovery {
-    /// `None` if it leaves the queue.
-    pub(in crate::storage) state: Option<QueueState>,
-    pub(in crate::storage) losses: u32,
-    /// Why it waits; `None` is as before.
-    pub(in crate::storage) reason: Option<Arc<str>>,
-    pub(in crate::storage) events: Vec<Event>,
+#[non_exhaustive]
+pub struct Recovery {
+    /// Where it stands; `None` if it leaves the queue.
+    pub state: Option<QueueState>,
+    /// How many workers were lost by now.
+    pub losses: u32,
+    /// Why it waits, or is dead; `None` is as before.
+    pub reason: Option<Arc<str>>,
+    /// What happened.
+    pub events: Vec<Event>,
 }
 
 /// The state of a message that waits after so many losses.
@@ -54,13 +63,20 @@ fn reason(losses: u32) -> Arc<str> {
 }
 
 impl Lost {
+    /// The message of this id and policy, at its place in the queue: not started, and not cancelled.
+    pub fn new(id: MessageId, on_unknown: OnUnknown, place: &Place) -> Self {
+        let Place { attempts, losses, generation, .. } = *place;
+        Self { id, on_unknown, started: false, cancel: false, attempts, losses, generation }
+    }
+
+    /// What becomes of it by the contract of [`Messages`](super::Messages), `now` by the store's clock.
+    pub fn recover(&self, now: Timestamp) -> Recovery {
+        if self.is_loss() { self.count(now) } else { self.unharmed(now) }
+    }
+
     /// Nobody can know more than: it was started, or it could have been.
     const fn is_loss(&self) -> bool {
         self.started || matches!(self.on_unknown, OnUnknown::Retry)
-    }
-
-    pub(in crate::storage) fn recover(&self, now: Timestamp) -> Recovery {
-        if self.is_loss() { self.count(now) } else { self.unharmed(now) }
     }
 
     fn unharmed(&self, now: Timestamp) -> Recovery {

@@ -54,6 +54,12 @@ impl Fleet {
         Process::start(&self.sink, orders)
     }
 
+    /// Waits until all of these are durable.
+    pub(crate) async fn all_enqueued(&self, numbers: Range<u32>, limit: Duration) -> bool {
+        let all = |log: &Log| numbers.clone().all(|number| log.is_enqueued(number)).then_some(());
+        self.sink.wait(limit, all).await.is_some()
+    }
+
     /// Waits until the vendor took all of these.
     pub(crate) async fn all_taken(&self, numbers: Range<u32>, limit: Duration) -> bool {
         let count = numbers.len();

@@ -1,17 +1,23 @@
-//! A folder that goes with the test, and messages to put into stores.
+//! A folder that goes with the test, messages to put into stores, and processes.
 
 use std::{
     path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use tidings::{
-    Channel, MessageId, Sms, TenantId, Timestamp,
-    message::{AnyMessage, Payload},
-    storage::{
-        Claim, Enqueued, Entry, Leased, Messages, Next, RecipientText, Record, Settlement, SqliteStore,
-    },
+use sqlx::{
+    ConnectOptions, Row, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
+use tidings::{
+    Channel, Clock, MessageId, Sms, SystemClock, TenantId,
+    message::{AnyMessage, Payload},
+    storage::{Claim, Entry, Leased, Messages, Next, RecipientText, Record, Settlement, SqliteStore},
+};
+
+/// How long anything is waited for before the test fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder that is deleted at the end.
 #[derive(Debug)]
@@ -40,13 +46,32 @@ impl Drop for Folder {
     }
 }
 
-pub(crate) fn now() -> Timestamp {
-    tidings::Clock::now(&tidings::SystemClock)
+pub(crate) async fn open(folder: &Folder) -> SqliteStore {
+    SqliteStore::open(folder.file()).await.expect("opened")
+}
+
+/// How a user might connect.
+pub(crate) fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(file).create_if_missing(true)
+}
+
+pub(crate) async fn pool(file: &Path) -> SqlitePool {
+    SqlitePoolOptions::new().max_connections(4).connect_with(options(file)).await.expect("a pool")
+}
+
+/// A connection of someone else's.
+pub(crate) async fn stranger(file: &Path) -> SqliteConnection {
+    options(file).connect().await.expect("connected")
+}
+
+/// The first column of the first row.
+pub(crate) async fn number(connection: &mut SqliteConnection, sql: &'static str) -> i64 {
+    sqlx::query(sql).fetch_one(connection).await.expect("a row").get(0)
 }
 
 pub(crate) fn entry() -> Entry {
     let sms: AnyMessage = Sms::builder().to("+15005550006").body("Hi").build().expect("a message").into();
-    let now = now();
+    let now = SystemClock.now();
     let to = vec![RecipientText("+15005550006".into())];
     let record = Record::new(MessageId::new(now), TenantId::DEFAULT, Channel::Sms, now, to);
     Entry::new(record, Payload::encode(&sms).expect("a payload"))
@@ -61,11 +86,6 @@ pub(crate) async fn enqueue(store: &SqliteStore, count: usize) -> Vec<MessageId>
     answers.into_iter().map(|answer| answer.expect("new").id).collect()
 }
 
-#[allow(dead_code)]
-pub(crate) fn fresh(answers: &[tidings::Result<Enqueued>]) -> usize {
-    answers.iter().filter(|answer| answer.as_ref().is_ok_and(|answer| answer.fresh)).count()
-}
-
 pub(crate) fn everything(limit: usize) -> Claim {
     Claim::everything("test", limit, Duration::from_secs(60))
 }
@@ -76,4 +96,35 @@ pub(crate) async fn claim(store: &SqliteStore, limit: usize) -> Vec<Leased> {
 
 pub(crate) fn done(leased: &[Leased]) -> Vec<Settlement> {
     leased.iter().map(|leased| Settlement::new(leased, Next::Done, 1, Vec::new())).collect()
+}
+
+pub(crate) async fn settle(store: &SqliteStore, leased: &[Leased]) {
+    let answers = store.settle(done(leased)).await.expect("settled");
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
+
+/// The name of the variable that tells a child what to do.
+const TASK: &str = "TIDINGS_SQLITE_TASK";
+
+/// What this process was started for by [`child`]; `None` for the test run itself.
+pub(crate) fn task() -> Option<PathBuf> {
+    std::env::var_os(TASK).map(PathBuf::from)
+}
+
+/// Starts this program again, to run the test `name` on `file`.
+pub(crate) fn child(name: &str, file: &Path) -> Child {
+    let this = std::env::current_exe().expect("this program");
+    let mut command = Command::new(this);
+    command.args([name, "--exact", "--nocapture", "--test-threads=1"]).env(TASK, file);
+    command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().expect("a child")
+}
+
+pub(crate) fn succeeded(mut child: Child) {
+    assert!(child.wait().expect("its end").success(), "the child failed; what it said stands above");
+}
+
+/// Runs on a runtime of its own, with several threads.
+pub(crate) fn run<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(work)
 }

@@ -16,7 +16,12 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
-use crate::{measure, message, postgres::Sides, server::Server};
+use crate::{
+    measure::{self, Meter, Sample},
+    message,
+    postgres::Sides,
+    server::Server,
+};
 
 #[derive(Serialize, Deserialize)]
 struct Send {
@@ -59,7 +64,8 @@ impl Graphile {
     }
 
     async fn fill(&self) {
-        let payload: serde_json::Value = serde_json::from_slice(&message::stored(&message::email())).expect("JSON");
+        let payload: serde_json::Value =
+            serde_json::from_slice(&message::stored(&message::email())).expect("JSON");
         let job = || RawJobSpec {
             identifier: Send::IDENTIFIER.to_owned(),
             payload: serde_json::json!({ "message": payload }),
@@ -71,8 +77,8 @@ impl Graphile {
         }
     }
 
-    /// Messages a second, from a backlog until the queue is empty.
-    async fn round(&self) -> f64 {
+    /// From a backlog until the queue is empty.
+    async fn round(&self, meter: Meter) -> Sample {
         self.fill().await;
         let tables = format!("VACUUM ANALYZE {SCHEMA}._private_jobs");
         sqlx::raw_sql(sqlx::AssertSqlSafe(tables)).execute(&self.pool).await.expect("vacuum");
@@ -93,7 +99,7 @@ impl Graphile {
             .await
             .expect("a worker");
         let worker = Arc::new(worker);
-        let seconds = measure::seconds(async {
+        let work = async {
             let running = tokio::spawn({
                 let worker = Arc::clone(&worker);
                 async move { worker.run().await }
@@ -102,14 +108,14 @@ impl Graphile {
             // The last completions are written on the way out.
             worker.request_shutdown();
             running.await.expect("no panic").expect("a worker that ends well");
-        })
-        .await;
+        };
+        let sample = meter.run(self.count, work).await;
         let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM graphile_worker._private_jobs")
             .fetch_one(&self.pool)
             .await
             .expect("a count");
         assert_eq!(waiting, 0, "all were completed");
-        self.count as f64 / seconds
+        sample
     }
 }
 
@@ -119,6 +125,6 @@ pub(crate) async fn bench() -> f64 {
     let (sides, theirs) = (Sides::new(&server).await, Graphile::new(&server, count).await);
     let what = format!("a backlog of {count} on Postgres, delivered");
     let rounds = measure::size("TIDINGS_BENCH_ROUNDS", 5);
-    let (ours, theirs) = (async || sides.deliver_ours(count).await, async || theirs.round().await);
+    let (ours, theirs) = (async || sides.deliver_ours(count).await, async || theirs.round(sides.meter).await);
     measure::ratio(&what, rounds, ours, ("graphile_worker", theirs)).await
 }

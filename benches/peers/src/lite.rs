@@ -14,7 +14,8 @@ use sqlx::{
 };
 
 use crate::{
-    measure, message,
+    measure::{self, Meter, Sample},
+    message,
     sqlite::{self, Folder},
 };
 
@@ -43,7 +44,7 @@ async fn open(path: &std::path::Path) -> SqlitePool {
     pool
 }
 
-async fn round(folder: &Folder, count: usize) -> f64 {
+async fn round(folder: &Folder, count: usize) -> Sample {
     let path = folder.file("apalis.db");
     let pool = open(&path).await;
     sqlx::query("DELETE FROM Jobs").execute(&pool).await.expect("an empty table");
@@ -55,11 +56,12 @@ async fn round(folder: &Folder, count: usize) -> f64 {
         .backend(storage)
         .data(Arc::new(AtomicUsize::new(count)))
         .build(deliver);
-    let seconds = measure::seconds(async { worker.run().await.expect("a worker that ends well") }).await;
+    let work = async { worker.run().await.expect("a worker that ends well") };
+    let sample = Meter::default().run(count, work).await;
     let done = sqlx::query_scalar("SELECT count(*) FROM Jobs WHERE status = 'Done'").fetch_one(&pool).await;
     assert_eq!(done.ok(), Some(count as i64), "all were delivered");
     pool.close().await;
-    count as f64 / seconds
+    sample
 }
 
 pub(crate) async fn bench() -> f64 {

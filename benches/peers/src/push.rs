@@ -20,7 +20,8 @@ fn job() -> Send {
 const CALLERS: usize = 16;
 
 async fn apalis(server: &Server) -> (PgPool, PostgresStorage<Send>) {
-    let pool = PgPoolOptions::new().max_connections(CALLERS as u32).connect(&server.url).await.expect("a server");
+    let pool =
+        PgPoolOptions::new().max_connections(CALLERS as u32).connect(&server.url).await.expect("a server");
     PostgresStorage::setup(&pool).await.expect("its tables");
     let storage = PostgresStorage::new(&pool).with_config(Config::default().queue("send"));
     (pool, storage)
@@ -57,7 +58,7 @@ pub(crate) async fn single() -> f64 {
     let count = measure::size("TIDINGS_BENCH_SINGLE", 8_000);
     let theirs = async || {
         empty(&pool).await;
-        count as f64 / measure::seconds(one_by_one(&storage, count)).await
+        sides.meter.run(count, one_by_one(&storage, count)).await
     };
     let what = format!("single messages enqueued on Postgres by {CALLERS} callers");
     let rounds = measure::size("TIDINGS_BENCH_ROUNDS", 7);
@@ -71,7 +72,7 @@ pub(crate) async fn batch() -> f64 {
     let count = measure::size("TIDINGS_BENCH_BATCH", 50_000);
     let theirs = async || {
         empty(&pool).await;
-        count as f64 / measure::seconds(in_batches(storage.clone(), count)).await
+        sides.meter.run(count, in_batches(storage.clone(), count)).await
     };
     let rounds = measure::size("TIDINGS_BENCH_ROUNDS", 7);
     let ours = async || sides.enqueue_batches(count).await;

@@ -54,6 +54,7 @@ pub(in crate::storage) fn details(record: &Record) -> String {
 }
 
 /// The index of the recipient with this address, as [`Record::index_of`] finds it.
+#[cfg(feature = "sqlite")]
 pub(in crate::storage) fn index_in_details(details: &str, address: &str) -> Result<Option<u32>> {
     let details: Details = serde_json::from_str(details).map_err(|e| unreadable("details", e))?;
     let place = details.to.iter().position(|known| known.0.eq_ignore_ascii_case(address));

@@ -6,10 +6,12 @@ mod rates;
 mod shared;
 mod statements;
 
+#[cfg(feature = "sqlite")]
+pub(in crate::storage) use codec::index_in_details;
 pub(in crate::storage) use codec::{
     HistoryRow, RecordRow, blobs_from, blobs_text, channel_from, details, events_from, history_rows,
-    index_in_details, pending_from, pending_text, priority_code, priority_from, recipient_hash,
-    recipient_hashes, record_from, unreadable,
+    pending_from, pending_text, priority_code, priority_from, recipient_hash, recipient_hashes, record_from,
+    unreadable,
 };
 #[cfg(feature = "postgres")]
 pub(in crate::storage) use rates::Taken;

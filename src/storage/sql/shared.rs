@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::time::{Clock, SystemClock, Timestamp};
+use crate::time::Clock;
+#[cfg(feature = "sqlite")]
+use crate::time::{SystemClock, Timestamp};
 
 /// Whose clock a store judges by.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +17,7 @@ pub enum TimeSource {
     Injected(Arc<dyn Clock>),
 }
 
+#[cfg(feature = "sqlite")]
 impl TimeSource {
     /// Now, where the machine's clock stands for the database's.
     pub(in crate::storage) fn now(&self) -> Timestamp {

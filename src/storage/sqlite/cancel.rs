@@ -26,12 +26,12 @@ pub(super) struct Cancel {
 const ROWS: &str = "\
 SELECT id, tenant, state, due, since, ordering_key, on_unknown, started, attempts, excused, losses, generation,
     token, cancel, pending, pinned, paused_by, reason
-FROM {queue} WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND tenant = ?2";
+FROM {queue!} WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND tenant = ?2";
 
 const KNOWN: &str =
-    "SELECT id FROM {messages} WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND tenant = ?2";
+    "SELECT id FROM {messages!} WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND tenant = ?2";
 
-const WISH: &str = "UPDATE {queue} SET cancel = 1 WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
+const WISH: &str = "UPDATE {queue!} SET cancel = 1 WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
 
 #[async_trait]
 impl Work for Cancel {

@@ -129,32 +129,32 @@ macro_rules! may_go {
         "q.due <= ?2 AND q.payload_version <= ?3 AND (?4 IS NULL OR q.tenant = ?4)
         AND q.tenant NOT IN (SELECT name FROM {pauses} WHERE word = 'tenant' AND ending = 0)
         AND (q.ordering_key IS NULL OR NOT (
-            EXISTS (SELECT 1 FROM {queue} o WHERE o.tenant = q.tenant AND o.ordering_key = q.ordering_key
-                AND o.ordering_key IS NOT NULL AND o.state = 'leased')
-            OR EXISTS (SELECT 1 FROM {queue} o WHERE o.tenant = q.tenant AND o.ordering_key = q.ordering_key
-                AND o.ordering_key IS NOT NULL AND o.id < q.id AND o.state NOT IN ('dead', 'held'))))"
+            EXISTS (SELECT 1 FROM {queue} o INDEXED BY {queue}_one_of_key WHERE o.tenant = q.tenant
+                AND o.ordering_key = q.ordering_key AND o.ordering_key IS NOT NULL AND o.state = 'leased')
+            OR EXISTS (SELECT 1 FROM {queue} o INDEXED BY {queue}_in_order WHERE o.tenant = q.tenant
+                AND o.ordering_key = q.ordering_key AND o.ordering_key IS NOT NULL AND o.id < q.id AND o.state NOT IN ('dead', 'held'))))"
     };
 }
 
 /// `LIMIT # + 0`, since SQLite plans a statement anew at each execution if its limit is a bare parameter.
 const LEASE: &str = concat!(
-    "UPDATE {queue} SET state = 'leased', token = ?1, started = 0 WHERE id IN (SELECT id FROM (",
-    "[SELECT id FROM (SELECT q.id FROM {queue} q WHERE q.state = 'ready' AND q.blocked = 0
+    "UPDATE {queue!} SET state = 'leased', token = ?1, started = 0 WHERE id IN (SELECT id FROM (",
+    "[SELECT id FROM (SELECT q.id FROM {queue} q INDEXED BY {queue}_ready WHERE q.state = 'ready' AND q.blocked = 0
         AND q.channel = # AND q.priority = # AND ",
     may_go!(),
     " ORDER BY q.due, q.id LIMIT # + 0)]) LIMIT ?5 + 0)"
 );
 
 const LEASE_SUSPECT: &str = concat!(
-    "UPDATE {queue} SET state = 'leased', token = ?1, started = 0 WHERE id IN (
-        SELECT q.id FROM {queue} q WHERE q.state = 'suspect' AND q.state <> 'ready' AND q.state <> 'leased'
+    "UPDATE {queue!} SET state = 'leased', token = ?1, started = 0 WHERE id IN (
+        SELECT q.id FROM {queue} q INDEXED BY {queue}_parked WHERE q.state = 'suspect' AND q.state <> 'ready' AND q.state <> 'leased'
             AND q.channel IN (SELECT value FROM json_each(?6)) AND ",
     may_go!(),
     " ORDER BY q.due, q.id LIMIT ?5 + 0)"
 );
 
 const SUSPECTS: &str = concat!(
-    "SELECT 1 FROM {queue} q WHERE ?1 IS NULL AND ?5 IS NULL AND q.state = 'suspect'
+    "SELECT 1 FROM {queue} q INDEXED BY {queue}_parked WHERE ?1 IS NULL AND ?5 IS NULL AND q.state = 'suspect'
         AND q.state <> 'ready' AND q.state <> 'leased'
         AND q.channel IN (SELECT value FROM json_each(?6)) AND ",
     may_go!(),
@@ -222,7 +222,7 @@ fn channels(lanes: &[Lane]) -> String {
 }
 
 const NEXT_DUE: &str = "\
-SELECT min(due) FROM ([SELECT (SELECT q.due FROM {queue} q WHERE q.state = 'ready' AND q.blocked = 0
+SELECT min(due) FROM ([SELECT (SELECT q.due FROM {queue} q INDEXED BY {queue}_ready WHERE q.state = 'ready' AND q.blocked = 0
     AND q.channel = # AND q.priority = # AND q.due > ?1 AND (?2 IS NULL OR q.tenant = ?2)
     ORDER BY q.due LIMIT 1) AS due])";
 
@@ -246,7 +246,7 @@ SELECT q.id, m.payload, json_array(q.tenant, q.channel, q.priority, q.due, q.sin
     q.attempts, q.excused, q.losses, q.generation, q.pending, q.pinned, m.key, m.expires), m.payload_version,
     iif(m.payload_key_id IS NULL AND m.payload_blobs IS NULL AND m.payload_codec = 'json', NULL,
         json_array(m.payload_codec, m.payload_key_id, m.payload_blobs))
-FROM {queue} q CROSS JOIN {messages} m ON m.id = q.id
+FROM {queue} q INDEXED BY {queue}_by_token CROSS JOIN {messages!m} ON m.id = q.id
 WHERE q.token = ?1 AND q.token IS NOT NULL";
 
 /// The messages of a fresh token, in the order of the lanes.

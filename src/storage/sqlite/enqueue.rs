@@ -88,10 +88,10 @@ fn key_of(record: &Record) -> Option<Key> {
     Some((record.tenant.as_str().to_owned(), record.channel.as_str(), record.key.as_deref()?.to_owned()))
 }
 
-const KNOWN_IDS: &str = "SELECT id FROM {messages} WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
+const KNOWN_IDS: &str = "SELECT id FROM {messages!} WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
 
 const KNOWN_KEYS: &str = "\
-SELECT j.key, m.id, m.fingerprint FROM json_each(?1) AS j CROSS JOIN {messages} m
+SELECT j.key, m.id, m.fingerprint FROM json_each(?1) AS j CROSS JOIN {messages} m INDEXED BY {messages}_by_key
     ON m.tenant = j.value ->> 0 AND m.channel = j.value ->> 1 AND m.key = j.value ->> 2
 WHERE m.key IS NOT NULL AND m.payload_version IS NOT NULL";
 
@@ -173,11 +173,11 @@ const QUEUE: &str = "\
 INSERT INTO {queue} (id, tenant, channel, priority, due, since, state, payload_version, ordering_key, on_unknown)
 SELECT id, tenant, channel, priority, coalesce(due, ?2), max(coalesce(due, ?2), ?2), 'ready', payload_version,
     ordering_key, on_unknown
-FROM {messages} WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
+FROM {messages!} WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
 
 /// Keeps those out of the index of ready ones that have to wait for others of their key.
 pub(super) const BLOCK: &str = "\
-UPDATE {queue} SET blocked = 1 WHERE ordering_key IS NOT NULL
+UPDATE {queue!} SET blocked = 1 WHERE ordering_key IS NOT NULL
     AND id IN (SELECT unhex(value) FROM json_each(?1))
     AND EXISTS (SELECT 1 FROM {queue} o
         WHERE o.tenant = {queue}.tenant AND o.ordering_key = {queue}.ordering_key

@@ -39,7 +39,7 @@ pub(super) async fn append<'e>(
 }
 
 const KNOWN: &str =
-    "SELECT id FROM {messages} WHERE tenant = ?2 AND id IN (SELECT unhex(value) FROM json_each(?1))";
+    "SELECT id FROM {messages!} WHERE tenant = ?2 AND id IN (SELECT unhex(value) FROM json_each(?1))";
 
 /// Appends events that came from outside.
 #[derive(Debug)]

@@ -38,7 +38,7 @@ fn by_token(leases: impl Iterator<Item = Lease>) -> HashMap<Uuid, Vec<Uuid>> {
 pub(super) struct Start;
 
 const START: &str = "\
-UPDATE {queue} SET attempts = attempts + 1, started = 1
+UPDATE {queue!} SET attempts = attempts + 1, started = 1
 WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND token = ?2
     AND EXISTS (SELECT 1 FROM {leases} WHERE token = ?2 AND until > ?3)
 RETURNING id, attempts";
@@ -73,7 +73,7 @@ impl Op for Start {
 pub(super) struct Renew;
 
 const HELD: &str =
-    "SELECT id FROM {queue} WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND token = ?2";
+    "SELECT id FROM {queue!} WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND token = ?2";
 
 const RENEW: &str = "UPDATE {leases} SET until = ?2 WHERE token = ?1";
 

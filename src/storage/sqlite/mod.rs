@@ -63,6 +63,8 @@ mod open;
 mod options;
 mod park;
 mod pause;
+#[cfg(test)]
+mod plans;
 mod prune;
 mod read;
 mod readers;

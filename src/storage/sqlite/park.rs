@@ -12,16 +12,16 @@ use crate::{
 
 /// Those of paused tenants wait until the tenant is resumed.
 const PAUSE: &str = "\
-UPDATE {queue} SET state = 'paused', paused_by = 'tenant:' || tenant WHERE id IN (
-    [SELECT id FROM (SELECT q.id FROM {queue} q WHERE q.state = 'ready' AND q.blocked = 0
+UPDATE {queue!} SET state = 'paused', paused_by = 'tenant:' || tenant WHERE id IN (
+    [SELECT id FROM (SELECT q.id FROM {queue} q INDEXED BY {queue}_ready WHERE q.state = 'ready' AND q.blocked = 0
         AND q.channel = # AND q.priority = # AND q.due <= # AND (?1 IS NULL OR q.tenant = ?1)
         AND q.tenant IN (SELECT name FROM {pauses} WHERE word = 'tenant' AND ending = 0)
     ORDER BY q.due, q.id LIMIT 1000)])";
 
 /// Those behind others of their ordering key wait until these are gone.
 const BLOCK: &str = "\
-UPDATE {queue} SET blocked = 1 WHERE id IN (
-    [SELECT id FROM (SELECT q.id FROM {queue} q WHERE q.state = 'ready' AND q.blocked = 0
+UPDATE {queue!} SET blocked = 1 WHERE id IN (
+    [SELECT id FROM (SELECT q.id FROM {queue} q INDEXED BY {queue}_ready WHERE q.state = 'ready' AND q.blocked = 0
         AND q.channel = # AND q.priority = # AND q.due <= # AND (?1 IS NULL OR q.tenant = ?1)
         AND q.ordering_key IS NOT NULL
         AND EXISTS (SELECT 1 FROM {queue} o WHERE o.tenant = q.tenant AND o.ordering_key = q.ordering_key

@@ -32,10 +32,10 @@ WHERE q.state = 'dead' AND q.state <> 'ready' AND q.state <> 'leased'
 ORDER BY m.at, m.id LIMIT ?3 + 0";
 
 const DELETE: [&str; 4] = [
-    "DELETE FROM {queue} WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
-    "DELETE FROM {history} WHERE message IN (SELECT unhex(value) FROM json_each(?1))",
-    "DELETE FROM {blob_refs} WHERE message IN (SELECT unhex(value) FROM json_each(?1))",
-    "DELETE FROM {messages} WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
+    "DELETE FROM {queue!} WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
+    "DELETE FROM {history!} WHERE message IN (SELECT unhex(value) FROM json_each(?1))",
+    "DELETE FROM {blob_refs} INDEXED BY {blob_refs}_by_message WHERE message IN (SELECT unhex(value) FROM json_each(?1))",
+    "DELETE FROM {messages!} WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
 ];
 
 const FILES: &str = "\

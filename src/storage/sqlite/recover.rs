@@ -11,7 +11,7 @@ use crate::{error::Result, storage::Scope, time::Timestamp};
 const ROWS: &str = "\
 SELECT id, tenant, state, due, since, ordering_key, on_unknown, started, attempts, excused, losses, generation,
     token, cancel, pending, pinned, paused_by, reason
-FROM {queue} WHERE token IN (SELECT unhex(value) FROM json_each(?1)) AND token IS NOT NULL
+FROM {queue} INDEXED BY {queue}_by_token WHERE token IN (SELECT unhex(value) FROM json_each(?1)) AND token IS NOT NULL
     AND (?2 IS NULL OR tenant = ?2)";
 
 /// Ends these leases, which are over. True if there were messages under them.

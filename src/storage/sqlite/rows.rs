@@ -121,19 +121,25 @@ impl Change {
     }
 }
 
-const DELETE: &str = "DELETE FROM {queue} WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
+const DELETE: &str = "DELETE FROM {queue!} WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
 
+/// `UPDATE … FROM json_each` would be shorter, but where `ANALYZE` saw a short queue SQLite reads all of it for that.
 const UPDATE: &str = "\
-UPDATE {queue} SET state = j.value ->> 1, due = j.value ->> 2, since = j.value ->> 3,
-    attempts = j.value ->> 4, excused = j.value ->> 5, losses = j.value ->> 6,
-    generation = j.value ->> 7, pending = j.value ->> 8, pinned = j.value ->> 9,
-    paused_by = j.value ->> 10, reason = j.value ->> 11,
-    blocked = 0, started = 0, cancel = 0, token = NULL
-FROM json_each(?1) AS j WHERE {queue}.id = unhex(j.value ->> 0)";
+INSERT INTO {queue} (id, tenant, channel, priority, payload_version, on_unknown, state, due, since, attempts,
+    excused, losses, generation, pending, pinned, paused_by, reason)
+SELECT q.id, q.tenant, q.channel, q.priority, q.payload_version, q.on_unknown, j.value ->> 1, j.value ->> 2,
+    j.value ->> 3, j.value ->> 4, j.value ->> 5, j.value ->> 6, j.value ->> 7, j.value ->> 8, j.value ->> 9,
+    j.value ->> 10, j.value ->> 11
+FROM json_each(?1) AS j CROSS JOIN {queue!q} ON q.id = unhex(j.value ->> 0) WHERE true
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, due = excluded.due, since = excluded.since,
+    attempts = excluded.attempts, excused = excluded.excused, losses = excluded.losses,
+    generation = excluded.generation, pending = excluded.pending, pinned = excluded.pinned,
+    paused_by = excluded.paused_by, reason = excluded.reason,
+    blocked = 0, started = 0, cancel = 0, token = NULL";
 
 /// Lets the next of each key be found. What holds it back are those before it that are neither dead nor held.
 const UNBLOCK: &str = "\
-UPDATE {queue} SET blocked = 0 WHERE blocked = 1 AND id IN (
+UPDATE {queue!} SET blocked = 0 WHERE blocked = 1 AND id IN (
     SELECT (SELECT o.id FROM {queue} o
             WHERE o.tenant = j.value ->> 0 AND o.ordering_key = j.value ->> 1 AND o.ordering_key IS NOT NULL
                 AND o.state NOT IN ('dead', 'held')

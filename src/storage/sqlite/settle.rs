@@ -62,7 +62,7 @@ fn ids(settlements: &[&Settlement]) -> String {
     list(settlements.iter().map(|settlement| settlement.lease.id.as_uuid()))
 }
 
-const DELETE: &str = "DELETE FROM {queue} WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
+const DELETE: &str = "DELETE FROM {queue!} WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
 
 /// Lets messages leave the queue.
 async fn finish(tx: &mut Tx<'_>, settlements: &[&Settlement]) -> Result<HashSet<Name>> {
@@ -76,7 +76,7 @@ async fn finish(tx: &mut Tx<'_>, settlements: &[&Settlement]) -> Result<HashSet<
 }
 
 const COUNT: &str = "\
-SELECT count(*), count(ordering_key) FROM {queue}
+SELECT count(*), count(ordering_key) FROM {queue!}
 WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND token = ?2 AND tenant = ?3";
 
 /// More tokens than this are not counted one by one.
@@ -108,7 +108,7 @@ async fn finish_all(tx: &mut Tx<'_>, settlements: &[&Settlement]) -> Result<Opti
 }
 
 const HOLDERS: &str = "\
-SELECT id, token, tenant, ordering_key FROM {queue}
+SELECT id, token, tenant, ordering_key FROM {queue!}
 WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND token IS NOT NULL";
 
 /// The same where each must be looked at.
@@ -149,7 +149,7 @@ impl Holder {
 const ROWS: &str = "\
 SELECT id, tenant, state, due, since, ordering_key, on_unknown, started, attempts, excused, losses, generation,
     token, cancel, pending, pinned, paused_by, reason
-FROM {queue} WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND token IS NOT NULL";
+FROM {queue!} WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND token IS NOT NULL";
 
 const PAUSES: &str = "SELECT word, name FROM {pauses} WHERE ending = 0";
 

@@ -45,20 +45,36 @@ impl Texts {
         self.made(template, times, || repeated(&named(&self.dialect, template), separator, times, first))
     }
 
+    /// All that were used so far.
+    #[cfg(test)]
+    pub(super) fn all(&self) -> Vec<String> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.values().map(|text| text.to_string()).collect()
+    }
+
     fn made(&self, template: &'static str, times: usize, make: impl FnOnce() -> String) -> Text {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         AssertSqlSafe(Arc::clone(made.entry((template, times)).or_insert_with(|| make().into())))
     }
 }
 
-/// Replaces each `{name}` by the name of that table.
+/// Replaces each `{name}` by the name of that table, and `{name!alias}` by the table (under another name,
+/// if one is given) as it is found by its primary key, whatever `ANALYZE` made SQLite think of its size.
 pub(super) fn named(dialect: &Dialect, template: &str) -> String {
     let mut text = String::with_capacity(template.len() * 2);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}').unwrap_or((after, ""));
         text.push_str(before);
-        text.push_str(&dialect.table(name));
+        match name.split_once('!') {
+            Some((name, alias)) => {
+                let table = dialect.table(name);
+                let alias = if alias.is_empty() { String::new() } else { format!(" {alias}") };
+                // Writing to a String cannot fail.
+                let _ = write!(text, "{table}{alias} INDEXED BY sqlite_autoindex_{table}_1");
+            }
+            None => text.push_str(&dialect.table(name)),
+        }
         rest = after;
     }
     text.push_str(rest);

@@ -68,7 +68,7 @@ async fn round(stage: &Stage, kind: Kind, point: Point) -> Tally {
     let drafts = (0..COUNT).map(|number| messages::draft(number).on_unknown(OnUnknown::GiveUp));
     let ids = messages::enqueue(&desk, drafts).await;
     let first = fleet.start_to(Job::Work, point, stage.random(1..6));
-    let at = fleet.sink.wait(Duration::from_secs(20), |log| log.is_at_point(first.who)).await;
+    let at = fleet.sink.wait(Duration::from_secs(60), |log| log.is_at_point(first.who)).await;
     assert!(at.is_some(), "the worker never came to {point:?}");
     if !stage.faults {
         fleet.sink.release(first.who).await;

@@ -9,7 +9,7 @@ use crate::{
     fleet::Fleet,
     flow::{Flow, Style},
     judge::{Verdict, judge},
-    orders,
+    messages, orders,
     report::{Finding, Row},
     stage::{Kind, Stage},
 };
@@ -17,9 +17,8 @@ use crate::{
 /// So slow that there is always something open, and so few at a time that most blows fall on different messages.
 const LATENCY: Duration = Duration::from_millis(25);
 
-fn work(kind: Kind) -> Work {
-    Work::new(if processes(kind) == 1 { 8 } else { 4 }, Duration::from_secs(1))
-        .attempt(Duration::from_millis(500))
+fn work(_: Kind) -> Work {
+    Work::new(4, Duration::from_secs(1)).attempt(Duration::from_millis(500))
 }
 
 fn processes(kind: Kind) -> u32 {
@@ -35,7 +34,9 @@ pub(crate) async fn killed(stage: Stage, kind: Kind) -> Finding {
     let fleet = Fleet::new(stage.sink(LATENCY), stage.place(kind).await, work(kind));
     let mut flow = Flow::new(&stage, fleet, Style::Enqueue, total, kills + processes(kind));
     flow.run(processes(kind), kills).await;
-    flow.fleet.all_taken(0..total, Duration::from_secs(60)).await;
+    let all = flow.fleet.all_enqueued(0..total, Duration::from_secs(60)).await;
+    flow.fleet.idle(Duration::from_secs(60)).await;
+    replay_unsent(&flow.fleet).await;
     let stats = flow.end().await;
 
     let mut verdict = flow.fleet.sink.see(|log| judge(log, 0..total));
@@ -45,6 +46,7 @@ pub(crate) async fn killed(stage: Stage, kind: Kind) -> Finding {
     let row = Row::of("kill -9", kind.word(), &verdict).note(note);
     let mut finding = Finding::of(row, &verdict, kills as usize);
     demand_empty(&mut finding, &stats);
+    finding.demand(all, || "not everything could be enqueued".into());
     let Verdict { landed, lost, beyond, .. } = &verdict;
     let bar = |name: &str| format!("crash.{}.{name}", kind.word());
     finding.bar(bar("landed"), *landed);
@@ -62,6 +64,8 @@ pub(crate) async fn transactions(stage: Stage, kind: Kind) -> Finding {
     let mut flow = Flow::new(&stage, fleet, Style::Transact, total, kills + processes(kind));
     flow.run(processes(kind), kills).await;
     flow.fleet.quiet(Duration::from_secs(60)).await;
+    flow.fleet.idle(Duration::from_secs(60)).await;
+    replay_unsent(&flow.fleet).await;
     let stats = flow.end().await;
 
     // The application's own table says what was committed, also where a kill came between commit and answer.
@@ -81,6 +85,16 @@ pub(crate) async fn transactions(stage: Stage, kind: Kind) -> Finding {
     let half = total as usize * 4 / 10;
     finding.demand(committed.len() > half, || format!("only {} orders were committed", committed.len()));
     finding
+}
+
+/// What three processes died of, as it seems, is a dead letter, perhaps before anybody sent it: somebody replays it.
+async fn replay_unsent(fleet: &Fleet) {
+    let desk = messages::desk(&fleet.place).await;
+    for (number, id) in fleet.dead().await {
+        if !fleet.sink.see(|log| log.took(number)) {
+            assert!(desk.replay(id).await.expect("the store answers"), "a dead letter");
+        }
+    }
 }
 
 fn demand_empty(finding: &mut Finding, stats: &QueueStats) {

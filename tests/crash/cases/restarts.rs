@@ -23,17 +23,20 @@ use crate::{
 
 const WORK: Work = Work::new(16, Duration::from_secs(3));
 
+/// So slow that there is always something open.
+const LATENCY: Duration = Duration::from_millis(100);
+
 /// Nothing is lost, and messages are sent again within five seconds.
 pub(crate) async fn restarted(stage: Stage, kind: Kind) -> Finding {
     let restarts = stage.pick(20, 3);
     let place = stage.place(kind).await;
-    let mut fleet = Fleet::new(stage.sink(Duration::from_millis(5)), place, WORK);
+    let mut fleet = Fleet::new(stage.sink(LATENCY), place, WORK);
     let producer = Producer::start(messages::desk(&fleet.place).await);
     let workers: Vec<Process> = (0..4).map(|_| fleet.start(Job::Work)).collect();
     let mut back = Vec::new();
     for _ in 0..restarts {
-        fleet.sink.wait(Duration::from_secs(20), some_open).await.expect("messages flow");
         tokio::time::sleep(Duration::from_millis(stage.random(200..800).into())).await;
+        fleet.sink.wait(Duration::from_secs(20), some_open).await.expect("messages flow");
         if stage.faults {
             stage.postgres().await.restart().await;
             fleet.sink.note(0, Fact::Restarted);

@@ -16,7 +16,7 @@ use crate::{
 
 const WORK: Work = Work::new(8, Duration::from_secs(1)).attempt(Duration::from_millis(600));
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The stale worker's result is refused, and what it hands over late carries the same key.
 pub(crate) async fn stopped(stage: Stage, kind: Kind) -> Finding {
@@ -56,7 +56,7 @@ async fn round(stage: &Stage, kind: Kind) -> Finding {
     let before = fleet.sink.see(|log| log.entries().len());
     fleet.sink.release(stale.who).await;
     let who = stale.who;
-    let late = fleet.sink.wait(LIMIT, |log| late_number(log, who, before)).await;
+    let late = fleet.sink.wait(Duration::from_secs(10), |log| late_number(log, who, before)).await;
     let refused = fleet.sink.wait(Duration::from_secs(5), |log| refusals(log, who, before)).await;
     stale.end(WORK.grace).await;
     other.end(WORK.grace).await;

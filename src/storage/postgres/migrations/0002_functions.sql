@@ -22,6 +22,7 @@ CREATE FUNCTION {claim_1}(
 ) LANGUAGE plpgsql
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
     SET jit = off SET plan_cache_mode = force_generic_plan
+    SET work_mem = '64MB' -- what it gives is gathered first
 AS $body$
 #variable_conflict use_column
 DECLARE

@@ -51,7 +51,7 @@ impl Script {
 
     /// Whether there are ordering keys: not in every script, since they leave open what claims say is due next.
     pub(super) fn orders(&self) -> bool {
-        self.seed % 3 > 0
+        !self.seed.is_multiple_of(3)
     }
 
     pub(super) fn next_step(&mut self, clock: &ManualClock) -> Step {
@@ -83,8 +83,9 @@ impl Script {
         self.claims += 1;
         let claim = self.claims;
         self.pairs.extend(left.into_iter().zip(right).map(|(left, right)| Pair { claim, left, right }));
-        let old = self.pairs.len().saturating_sub(60);
-        self.pairs.drain(..old);
+        // Whole claims go: those of one token are renewed together or not at all.
+        let oldest = claim.saturating_sub(15);
+        self.pairs.retain(|pair| pair.claim > oldest);
     }
 
     pub(super) fn some_made(&mut self, count: usize) -> Vec<(TenantId, MessageId)> {
