@@ -15,6 +15,13 @@ use tidings::{
     ErrorKind, MessageId, Retry,
     storage::{Messages, PostgresOptions, PostgresStore},
 };
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+};
 
 use crate::{
     helpers::{PATIENCE, claim, done, enqueue, entries, entry, until},
@@ -196,4 +203,57 @@ async fn a_full_disk_is_told_and_outlived() {
     );
     run(format!("DROP TRIGGER full_disk ON {messages}")).await;
     assert!(store.enqueue(vec![entry()]).await.expect("stored")[0].is_ok());
+}
+
+/// Passes bytes on to the server until it is told to forget them, as a firewall does.
+async fn proxy(server: String, deaf: Arc<AtomicBool>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(&server).await.expect("the server");
+            let (client, server) = (client.into_split(), server.into_split());
+            tokio::spawn(pass(client.0, server.1, Arc::clone(&deaf)));
+            tokio::spawn(pass(server.0, client.1, Arc::clone(&deaf)));
+        }
+    });
+    port
+}
+
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, deaf: Arc<AtomicBool>) {
+    // Connections that were made before it went deaf stay deaf for ever.
+    let mut forgotten = false;
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        forgotten |= deaf.load(Ordering::SeqCst);
+        if !forgotten && to.write_all(&buffer[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_connection_that_went_dead_silently_is_given_up() {
+    let schema = Schema::new().await;
+    schema.store().await;
+    let (login, rest) = url().split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("a login");
+    let (server, database) = rest.split_once('/').expect("a database");
+    let deaf = Arc::new(AtomicBool::new(false));
+    let port = proxy(server.to_owned(), Arc::clone(&deaf)).await;
+    let options =
+        schema.options().connections(2).limit(Duration::from_secs(1)).patience(Duration::from_secs(2));
+    let store = PostgresStore::connect_with(&format!("{login}@127.0.0.1:{port}/{database}"), options).await;
+    let store = store.expect("it answers");
+    enqueue(&store, 1).await;
+    deaf.store(true, Ordering::SeqCst);
+    let error =
+        tokio::time::timeout(PATIENCE, claim_result(&store)).await.expect("it answers").expect_err("silence");
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Storage, Retry::Backoff), "{error}");
+    deaf.store(false, Ordering::SeqCst);
+    until("it works again", || async { claim_result(&store).await.is_ok() }).await;
+}
+
+async fn claim_result(store: &PostgresStore) -> tidings::Result<usize> {
+    let claim = tidings::storage::Claim::everything("test", 10, Duration::from_secs(60));
+    Ok(store.claim(&claim).await?.leased.len())
 }

@@ -11,4 +11,5 @@ mod gather;
 mod helpers;
 mod many;
 mod migrations;
+mod order;
 mod plans;

@@ -11,6 +11,7 @@ use super::{
     columns::{column, limit, text, unsigned},
     fault::{Repeats, Trouble},
     history::History,
+    order::let_go,
     read::Conditions,
 };
 use crate::{
@@ -33,12 +34,12 @@ const LIST: &str = "SELECT id, at, changed, act, tenant, filter, note FROM {acts
     WHERE $1::text IS NULL OR tenant = $1 ORDER BY id DESC LIMIT $2";
 
 const SELECT: &str = "SELECT m.id, m.tenant, m.channel, m.at, m.key, m.category, m.external_ref, m.details, \
-    q.state, q.generation, q.attempts FROM {queue} q JOIN {messages} m ON m.id = q.id ";
+    q.state, q.generation, q.attempts, q.ordering_key FROM {queue} q JOIN {messages} m ON m.id = q.id ";
 
 const REMOVE: &str = "DELETE FROM {queue} WHERE id = ANY ($1)";
 const HOLD: &str = "UPDATE {queue} SET state = 'held', reason = $2 WHERE id = ANY ($1)";
-const RELEASE: &str = "UPDATE {queue} SET state = CASE WHEN losses >= 2 THEN 'suspect' ELSE 'ready' END, paused_by = NULL, \
-    reason = NULL WHERE id = ANY ($1)";
+const RELEASE: &str = "UPDATE {queue} SET state = CASE WHEN losses >= 2 THEN 'suspect' ELSE 'ready' END, behind = false, \
+    paused_by = NULL, reason = NULL WHERE id = ANY ($1)";
 const REPLAY: &str = "UPDATE {queue} SET state = 'ready', due = $2, generation = generation + 1, cancel = false, \
     attempts = 0, excused = 0, losses = 0, pinned = NULL, reason = NULL, since = $2 WHERE id = ANY ($1)";
 
@@ -136,6 +137,7 @@ struct Found {
     state: QueueState,
     generation: u32,
     attempts: u32,
+    ordering_key: Option<String>,
 }
 
 impl Found {
@@ -156,6 +158,7 @@ impl Found {
             state: state.ok_or_else(|| unreadable("state", "a state that is not known here"))?,
             generation: unsigned(column(row, "generation")?),
             attempts: unsigned(column(row, "attempts")?),
+            ordering_key: column(row, "ordering_key")?,
         })
     }
 }
@@ -184,6 +187,10 @@ async fn apply(
         }
     };
     transaction.run(statement).await?;
+    if matches!(record.act, Act::Cancel | Act::Hold) {
+        let whose = |found: &'_ Found| Some((found.record.tenant.to_string(), found.ordering_key.clone()?));
+        let_go(link, transaction, found.iter().filter_map(whose)).await?;
+    }
     if !history.is_empty() {
         transaction.run(history.insert(link)).await?;
     }

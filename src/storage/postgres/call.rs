@@ -1,6 +1,8 @@
 //! One call on the database: a statement by itself, or several in a transaction.
 
 use std::{
+    future::Future,
+    io::ErrorKind,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -42,6 +44,7 @@ pub(super) struct Link {
     statements: Statements,
     dialect: Dialect,
     bouncer: bool,
+    limit: Duration,
     time: TimeSource,
     losses: Arc<Losses>,
 }
@@ -71,7 +74,7 @@ impl Link {
     fn over(pool: PgPool, options: &PostgresOptions, losses: Arc<Losses>) -> Self {
         let statements = Statements::new(options.dialect.clone());
         let (dialect, time) = (options.dialect.clone(), options.time.clone());
-        Self { pool, statements, dialect, bouncer: options.bouncer, time, losses }
+        Self { pool, statements, dialect, bouncer: options.bouncer, limit: options.limit, time, losses }
     }
 
     /// Now, if not the database's clock is the judge.
@@ -113,19 +116,28 @@ impl Link {
             return Ok(rows);
         }
         let mut connection = self.connection().await?;
-        let answer = statement.fetch_all(&mut *connection).await;
+        let answer = within(self.limit, statement.fetch_all(&mut *connection)).await;
         self.judge(&mut connection, &answer);
         answer
     }
 
     /// Begins a transaction.
     pub(super) async fn begin(&self) -> sqlx::Result<Transaction<'_>> {
-        self.begin_with(BEGIN).await
+        self.begin_with(BEGIN, self.limit).await
     }
 
-    pub(super) async fn begin_with(&self, begin: &'static str) -> sqlx::Result<Transaction<'_>> {
+    /// Begins a transaction each statement of which may take as long as it needs.
+    pub(super) async fn begin_long(&self) -> sqlx::Result<Transaction<'_>> {
+        self.begin_with(BEGIN, Duration::MAX).await
+    }
+
+    pub(super) async fn begin_with(
+        &self,
+        begin: &'static str,
+        limit: Duration,
+    ) -> sqlx::Result<Transaction<'_>> {
         let connection = self.connection().await?;
-        let mut transaction = Transaction { link: self, connection, open: true };
+        let mut transaction = Transaction { link: self, connection, limit, open: true };
         transaction.batch(begin).await?;
         Ok(transaction)
     }
@@ -152,26 +164,33 @@ impl Link {
 pub(super) struct Transaction<'l> {
     link: &'l Link,
     connection: PoolConnection<Postgres>,
+    limit: Duration,
     open: bool,
+}
+
+/// What takes longer counts as lost.
+async fn within<T>(limit: Duration, work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    let late = |_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into()));
+    tokio::time::timeout(limit, work).await.unwrap_or_else(late)
 }
 
 impl Transaction<'_> {
     pub(super) async fn rows(&mut self, statement: Statement) -> sqlx::Result<Vec<PgRow>> {
-        let answer = statement.fetch_all(&mut *self.connection).await;
+        let answer = within(self.limit, statement.fetch_all(&mut *self.connection)).await;
         self.link.judge(&mut self.connection, &answer);
         answer
     }
 
     /// Runs a statement; answers how many rows it changed.
     pub(super) async fn run(&mut self, statement: Statement) -> sqlx::Result<u64> {
-        let answer = statement.execute(&mut *self.connection).await;
+        let answer = within(self.limit, statement.execute(&mut *self.connection)).await;
         self.link.judge(&mut self.connection, &answer);
         Ok(answer?.rows_affected())
     }
 
     /// Runs statements without parameters.
     pub(super) async fn batch(&mut self, sql: impl sqlx::SqlSafeStr) -> sqlx::Result<()> {
-        let answer = sqlx::raw_sql(sql).execute(&mut *self.connection).await;
+        let answer = within(self.limit, sqlx::raw_sql(sql).execute(&mut *self.connection)).await;
         self.link.judge(&mut self.connection, &answer);
         answer.map(drop)
     }

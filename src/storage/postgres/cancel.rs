@@ -11,6 +11,7 @@ use super::{
     columns::{column, unsigned},
     fault::{Repeats, Trouble},
     history::History,
+    order::let_go,
 };
 use crate::{
     error::Result,
@@ -19,7 +20,7 @@ use crate::{
     time::Timestamp,
 };
 
-const FIND: &str = "SELECT q.id, q.state = 'leased' AS leased, q.generation, q.attempts, {now_1}($1) AS now \
+const FIND: &str = "SELECT q.id, q.state = 'leased' AS leased, q.generation, q.attempts, q.ordering_key, {now_1}($1) AS now \
     FROM {queue} q WHERE q.id = ANY ($2) AND q.tenant = $3 ORDER BY q.id FOR UPDATE";
 const WISH: &str = "UPDATE {queue} SET cancel = true WHERE id = ANY ($1)";
 const REMOVE: &str = "DELETE FROM {queue} WHERE id = ANY ($1)";
@@ -42,6 +43,9 @@ async fn cancel_once(link: &Link, tenant: &TenantId, ids: &[Uuid]) -> Result<Vec
     let found = transaction.rows(find).await?;
     let found = found.iter().map(Found::read).collect::<Result<Vec<_>>>()?;
     withdraw(link, &mut transaction, &found).await?;
+    let gone = found.iter().filter(|found| !found.leased);
+    let keys = gone.filter_map(|found| Some((tenant.to_string(), found.ordering_key.clone()?)));
+    let_go(link, &mut transaction, keys).await?;
     let known = transaction.rows(link.statement(KNOWN).bind(ids).bind(tenant.as_str())).await?;
     transaction.commit().await?;
     let known = known.iter().map(|row| column(row, "id")).collect::<Result<HashSet<Uuid>>>()?;
@@ -80,6 +84,7 @@ struct Found {
     leased: bool,
     generation: u32,
     attempts: u32,
+    ordering_key: Option<String>,
     now: Timestamp,
 }
 
@@ -90,6 +95,7 @@ impl Found {
             leased: column(row, "leased")?,
             generation: unsigned(column(row, "generation")?),
             attempts: unsigned(column(row, "attempts")?),
+            ordering_key: column(row, "ordering_key")?,
             now: Timestamp::from_micros(column(row, "now")?),
         })
     }

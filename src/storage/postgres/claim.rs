@@ -26,28 +26,97 @@ use crate::{
 
 const CLAIM: &str = "SELECT * FROM {claim_1}($1, $2, $3, $4, $5, $6::text[], $7::smallint[], $8::integer[], $9, $10, $11, $12)";
 
-/// Leases what is due. A claim that meets messages of paused tenants parks them and looks again.
+const PARK: &str = "SELECT {park_1}($1, $2::text[], $3::smallint[], $4) AS parked";
+
+/// So many are put aside at once that others of their ordering key are before.
+const ASIDE: i32 = 2_000;
+
+/// How often a claim goes on that finds nothing but messages behind others which are let go at this moment.
+const IDLE: u32 = 5;
+
+/// Leases what is due. A claim that meets what it cannot have puts that aside, and looks again.
 pub(super) async fn claim(inner: &Inner, claim: &Claim) -> Result<Claimed> {
     let mut wish = Wish::of(claim);
-    let mut claimed: Option<Claimed> = None;
+    let mut found = Found { claimed: Claimed::nothing(SystemClock.now()), lanes: Vec::new() };
+    let mut idle = 0;
     loop {
-        let part = match ask(inner, &mut wish).await {
-            Ok(part) => part,
+        let again = match look(inner, &mut wish, &mut found).await {
+            Ok(again) => again,
             // What was leased already must not be forgotten.
-            Err(_) if claimed.as_ref().is_some_and(|known| !known.leased.is_empty()) => break,
+            Err(_) if !found.lanes.is_empty() => return Ok(found.in_order()),
             Err(error) => return Err(error),
         };
-        let again = part.parked && part.claimed.leased.len() < wish.total;
-        wish.deduct(&part.lanes);
-        match &mut claimed {
-            None => claimed = Some(part.claimed),
-            Some(claimed) => claimed.join(part.claimed),
-        }
-        if !again {
-            break;
+        idle = if again == Again::Idle { idle + 1 } else { 0 };
+        if again == Again::No || idle > IDLE {
+            return Ok(found.in_order());
         }
     }
-    Ok(claimed.unwrap_or_else(|| Claimed::nothing(SystemClock.now())))
+}
+
+/// What all looks found.
+struct Found {
+    claimed: Claimed,
+    /// The lane of each message.
+    lanes: Vec<usize>,
+}
+
+impl Found {
+    fn add(&mut self, part: Part) {
+        if self.lanes.is_empty() {
+            // The leases of the first that were found count from then.
+            self.claimed.now = part.claimed.now;
+        }
+        (self.claimed.next_due, self.claimed.suspects) = (part.claimed.next_due, part.claimed.suspects);
+        self.claimed.leased.extend(part.claimed.leased);
+        self.lanes.extend(part.lanes);
+    }
+
+    /// In the order of the lanes, however many looks it took.
+    fn in_order(mut self) -> Claimed {
+        if !self.lanes.is_sorted() {
+            let mut leased: Vec<_> = self.lanes.into_iter().zip(self.claimed.leased).collect();
+            leased.sort_by_key(|(lane, leased)| (*lane, leased.terms.due, leased.lease.id));
+            self.claimed.leased = leased.into_iter().map(|(_, leased)| leased).collect();
+        }
+        self.claimed
+    }
+}
+
+/// Whether to look again for what is still wished for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Again {
+    /// There is no reason to expect more.
+    No,
+    /// Perhaps, but nothing was done about what was met.
+    Idle,
+    /// What was met is out of the way.
+    Yes,
+}
+
+/// Looks once, and adds what it found.
+async fn look(inner: &Inner, wish: &mut Wish<'_>, found: &mut Found) -> Result<Again> {
+    let part = ask(inner, wish).await?;
+    wish.deduct(&part.lanes);
+    let (parked, blocked, some) = (part.parked, part.blocked, !part.lanes.is_empty());
+    found.add(part);
+    if wish.total == 0 || !(parked || blocked) {
+        return Ok(Again::No);
+    }
+    if (blocked && put_aside(inner, wish).await?) || parked || some {
+        return Ok(Again::Yes);
+    }
+    // Those before them are let go at this moment, or others put them aside.
+    tokio::time::sleep(Duration::from_micros(fastrand::u64(500..3_000))).await;
+    Ok(Again::Idle)
+}
+
+/// True if some were put aside.
+async fn put_aside(inner: &Inner, wish: &Wish<'_>) -> Result<bool> {
+    let link = &inner.link;
+    let (channels, priorities) = wish.lanes();
+    let park = || link.statement(PARK).bind(link.clock()).bind(&channels).bind(&priorities).bind(ASIDE);
+    let rows = link.rows(park).await?;
+    Ok(rows.first().map_or(Ok(0), |row| column::<i32>(row, "parked"))? > 0)
 }
 
 /// How often a claim looks again for leases that another claim recovers at this moment, before it takes what else there is.
@@ -105,10 +174,13 @@ impl<'c> Wish<'c> {
         }
     }
 
+    fn lanes(&self) -> (Vec<&'static str>, Vec<i16>) {
+        let lanes = self.claim.lanes.iter();
+        lanes.map(|lane| (lane.channel.as_str(), priority_code(lane.priority))).unzip()
+    }
+
     fn bind(&self, inner: &Inner, token: Uuid) -> Statement {
-        let lanes = &self.claim.lanes;
-        let channels: Vec<&str> = lanes.iter().map(|lane| lane.channel.as_str()).collect();
-        let priorities: Vec<i16> = lanes.iter().map(|lane| priority_code(lane.priority)).collect();
+        let (channels, priorities) = self.lanes();
         let limits: Vec<i32> =
             self.limits.iter().map(|most| i32::try_from(*most).unwrap_or(i32::MAX)).collect();
         inner
@@ -136,6 +208,8 @@ struct Part {
     lanes: Vec<usize>,
     /// Messages of paused tenants were met, and put aside.
     parked: bool,
+    /// Messages were met that others of their ordering key are before.
+    blocked: bool,
     /// Leases are over; nothing else was looked for.
     lost: bool,
 }
@@ -144,7 +218,7 @@ impl Part {
     fn read(rows: &[PgRow], token: Uuid) -> Result<Self> {
         let now = rows.first().map_or(Ok(0), |row| column(row, "now"))?;
         let claimed = Claimed::nothing(Timestamp::from_micros(now));
-        let mut part = Self { claimed, lanes: Vec::new(), parked: false, lost: false };
+        let mut part = Self { claimed, lanes: Vec::new(), parked: false, blocked: false, lost: false };
         part.claimed.leased.reserve(rows.len());
         for row in rows {
             part.take(row, token)?;
@@ -158,6 +232,7 @@ impl Part {
                 self.lanes.push(usize::try_from(column::<i32>(row, "lane")? - 1).unwrap_or_default());
                 self.claimed.leased.push(leased(row, token)?);
             }
+            "blocked" => self.blocked = true,
             "parked" => self.parked = true,
             "lost" => self.lost = true,
             _ => {
@@ -166,14 +241,6 @@ impl Part {
             }
         }
         Ok(())
-    }
-}
-
-impl Claimed {
-    /// Adds what another look found.
-    fn join(&mut self, later: Self) {
-        self.leased.extend(later.leased);
-        (self.next_due, self.suspects) = (later.next_due, later.suspects);
     }
 }
 

@@ -24,6 +24,9 @@ use crate::{
 /// Rows of one statement.
 pub(super) const ROWS: usize = 1_000;
 
+/// Octets of one statement: the server keeps them in memory.
+const OCTETS: usize = 2 << 20;
+
 macro_rules! given {
     ($fresh:literal, $after:literal, $answer:literal) => {
         concat!(
@@ -119,7 +122,7 @@ pub(super) async fn enqueue(desk: Desk<'_>, entries: &[&Entry]) -> Result<Vec<Re
     if entries.is_empty() {
         return Ok(Vec::new());
     }
-    let parts: Vec<Rows<'_>> = entries.chunks(ROWS).map(|part| Rows::of(desk.key, part)).collect();
+    let parts: Vec<Rows<'_>> = parts(entries).into_iter().map(|part| Rows::of(desk.key, part)).collect();
     if entries.iter().all(|entry| entry.record.key.is_none()) {
         match insert(desk, &parts, PLAIN).await {
             // An id that is there: of a call that was repeated since its answer was lost.
@@ -133,6 +136,22 @@ pub(super) async fn enqueue(desk: Desk<'_>, entries: &[&Entry]) -> Result<Vec<Re
     let fresh = insert(desk, &parts, KEYED).await.map_err(failed)?;
     let fresh = fresh.iter().map(|row| column(row, "id")).collect::<Result<HashSet<Uuid>>>()?;
     answer(desk.link, entries, fresh).await
+}
+
+/// Entries cut into statements.
+fn parts<'e, 'x>(mut entries: &'x [&'e Entry]) -> Vec<&'x [&'e Entry]> {
+    let mut parts = Vec::new();
+    while !entries.is_empty() {
+        let mut octets = 0;
+        let fits = entries.iter().take(ROWS).take_while(|entry| {
+            octets += entry.payload.bytes.len();
+            octets <= OCTETS
+        });
+        let (part, rest) = entries.split_at(fits.count().max(1));
+        parts.push(part);
+        entries = rest;
+    }
+    parts
 }
 
 async fn insert(desk: Desk<'_>, parts: &[Rows<'_>], template: &'static str) -> sqlx::Result<Vec<PgRow>> {

@@ -1,5 +1,7 @@
 //! Migrations: numbered, each taken once and in one transaction, by one process at a time.
 
+use std::time::Duration;
+
 use sqlx::AssertSqlSafe;
 
 use super::{
@@ -43,7 +45,7 @@ pub(super) async fn migrate(link: &Link, dialect: &Dialect) -> Result<()> {
 }
 
 async fn locked<'l>(link: &'l Link, dialect: &Dialect) -> sqlx::Result<Transaction<'l>> {
-    let mut transaction = link.begin_with(BEGIN).await?;
+    let mut transaction = link.begin_with(BEGIN, Duration::MAX).await?;
     transaction.batch(AssertSqlSafe(named(dialect, LOCK))).await?;
     Ok(transaction)
 }

@@ -42,6 +42,7 @@ mod history;
 mod lease;
 mod migrate;
 mod options;
+mod order;
 mod pause;
 mod prune;
 mod rates;

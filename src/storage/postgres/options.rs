@@ -22,6 +22,7 @@ pub struct PostgresOptions {
     pub(super) time: TimeSource,
     pub(super) connections: u32,
     pub(super) patience: Duration,
+    pub(super) limit: Duration,
     pub(super) bouncer: bool,
     pub(super) listen: bool,
     pub(super) held: bool,
@@ -34,6 +35,7 @@ impl Default for PostgresOptions {
             time: TimeSource::Database,
             connections: 10,
             patience: Duration::from_secs(10),
+            limit: Duration::from_secs(60),
             bouncer: false,
             listen: true,
             held: false,
@@ -78,6 +80,14 @@ impl PostgresOptions {
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// How long a statement may take, 60 seconds if nothing is said: after that its connection is taken for
+    /// lost, as one is that a firewall forgot. Migrations and the end of a pause may take longer.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
         self
     }
 

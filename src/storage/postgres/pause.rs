@@ -25,7 +25,7 @@ pub(super) async fn pause(link: &Link, pause: &Pause) -> Result<()> {
 pub(super) async fn resume(link: &Link, pause: &Pause) -> Result<()> {
     let (word, name) = pause.parts();
     let work = async {
-        let mut transaction = link.begin().await?;
+        let mut transaction = link.begin_long().await?;
         transaction.run(link.statement(RESUME).bind(word).bind(text(name))).await?;
         transaction.run(link.statement(BARRIER)).await?;
         transaction.run(link.statement(UNPARK).bind(text(&pause.to_string()))).await?;

@@ -9,6 +9,7 @@ use super::{
     columns::{column, signed, unsigned},
     fault::{Repeats, Trouble},
     history::History,
+    order::let_go,
 };
 use crate::{
     error::Result,
@@ -32,7 +33,8 @@ const OVER: &str = "SELECT l.token, l.ids, m.now FROM {leases} l, (SELECT {now_1
     ORDER BY l.until LIMIT $2 FOR UPDATE OF l SKIP LOCKED";
 
 /// What is being settled at this moment is left to whoever settles it.
-const LOST: &str = "SELECT q.id, q.on_unknown, q.started, q.cancel, q.attempts, q.losses, q.generation FROM {queue} q \
+const LOST: &str = "SELECT q.id, q.on_unknown, q.started, q.cancel, q.attempts, q.losses, q.generation, q.tenant, q.ordering_key \
+    FROM {queue} q \
     WHERE q.id = ANY ($1) AND q.token = ANY ($2) AND ($3::text IS NULL OR q.tenant = $3) \
     ORDER BY q.id FOR UPDATE SKIP LOCKED";
 
@@ -75,9 +77,11 @@ async fn recover_part(inner: &Inner, scope: &Scope, seen: &mut Vec<Uuid>) -> Res
         return Ok(false);
     }
     let lost = link.statement(LOST).bind(&over.ids).bind(&over.tokens).bind(tenant);
-    let lost = transaction.rows(lost).await?;
-    let lost = lost.iter().map(lost_from).collect::<Result<Vec<Lost>>>()?;
+    let rows = transaction.rows(lost).await?;
+    let lost = rows.iter().map(lost_from).collect::<Result<Vec<Lost>>>()?;
     write(link, &mut transaction, &lost, over.now).await?;
+    let keys = rows.iter().map(key_of).collect::<Result<Vec<_>>>()?;
+    let_go(link, &mut transaction, keys.into_iter().flatten()).await?;
     transaction.run(link.statement(FREE).bind(&over.tokens)).await?;
     transaction.run(link.statement(RECOUNT).bind(&over.tokens)).await?;
     transaction.commit().await?;
@@ -116,6 +120,11 @@ fn lost_from(row: &PgRow) -> Result<Lost> {
         losses: unsigned(column(row, "losses")?),
         generation: unsigned(column(row, "generation")?),
     })
+}
+
+fn key_of(row: &PgRow) -> Result<Option<(String, String)>> {
+    let key: Option<String> = column(row, "ordering_key")?;
+    key.map(|key| Ok((column(row, "tenant")?, key))).transpose()
 }
 
 async fn write(

@@ -28,7 +28,9 @@ CREATE UNIQUE INDEX {=messages_key} ON {messages} (tenant, channel, key)
 CREATE INDEX {=messages_at} ON {messages} (at, id);
 CREATE INDEX {=messages_external_ref} ON {messages} (tenant, external_ref) WHERE external_ref IS NOT NULL;
 
--- What is still to be done. Small, since a claim copies the row; a message that is final leaves it.
+-- What is still to be done. Small, since a claim copies the row; a message that is final leaves it. `behind` is set by a claim
+-- that meets a message while one of the same ordering key is before it, so that claims do not meet it again and again; it
+-- is reset when that one lets it go, see {let_go_1}.
 CREATE TABLE {queue} (
     id uuid PRIMARY KEY,
     due bigint NOT NULL,
@@ -42,6 +44,7 @@ CREATE TABLE {queue} (
     payload_version smallint NOT NULL,
     started boolean NOT NULL DEFAULT false,
     cancel boolean NOT NULL DEFAULT false,
+    behind boolean NOT NULL DEFAULT false,
     tenant text NOT NULL,
     channel text NOT NULL,
     state text NOT NULL DEFAULT 'ready',
@@ -58,9 +61,10 @@ CREATE TABLE {queue} (
     autovacuum_vacuum_threshold = 2000,
     autovacuum_vacuum_cost_delay = 0
 );
-CREATE INDEX {=queue_ready} ON {queue} (channel, priority, due, id) WHERE state = 'ready';
+CREATE INDEX {=queue_ready} ON {queue} (channel, priority, due, id) WHERE state = 'ready' AND NOT behind;
 CREATE INDEX {=queue_apart} ON {queue} (state, id) WHERE state IN ('dead', 'held', 'paused', 'suspect');
-CREATE INDEX {=queue_ordering} ON {queue} (tenant, ordering_key, id) WHERE ordering_key IS NOT NULL;
+CREATE INDEX {=queue_ordering} ON {queue} (tenant, ordering_key, id)
+    WHERE ordering_key IS NOT NULL AND state NOT IN ('dead', 'held');
 -- The last word on order: whatever claims see of each other, one of them fails.
 CREATE UNIQUE INDEX {=queue_in_order} ON {queue} (tenant, ordering_key)
     WHERE state = 'leased' AND ordering_key IS NOT NULL;

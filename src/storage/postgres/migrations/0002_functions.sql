@@ -7,9 +7,10 @@ CREATE FUNCTION {now_1}(_clock bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $
     SELECT coalesce(_clock, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
 $body$;
 
--- Leases what is due. Rows of `kind`: `leased`; `parked`, a message of a paused tenant, which is met once this way; and one at
--- the end, `end`, with `due` of the next message if fewer were found than wished for, and whether suspects wait. A single row
--- `lost` says that leases are over: recover them, and ask again with `_recovered`.
+-- Leases what is due. Rows of `kind`: `leased`; `parked`, a message of a paused tenant, which is met once this way; `blocked`, if
+-- some were met that others of their ordering key are before: put them aside by {park_1}, and ask again; and one at the end,
+-- `end`, with `due` of the next message if fewer were found than wished for, and whether suspects wait. A single row `lost`
+-- says that leases are over: recover them, and ask again with `_recovered`.
 CREATE FUNCTION {claim_1}(
     _clock bigint, _scope text, _worker text, _token uuid, _lease bigint, _channels text[], _priorities smallint[],
     _limits integer[], _total integer, _newest integer, _alone boolean, _recovered boolean
@@ -21,6 +22,7 @@ CREATE FUNCTION {claim_1}(
 ) LANGUAGE plpgsql
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
     SET jit = off SET plan_cache_mode = force_generic_plan
+    SET work_mem = '64MB' -- what it gives is gathered first
 AS $body$
 #variable_conflict use_column
 DECLARE
@@ -66,19 +68,21 @@ BEGIN
         WHERE NOT l.channel = ANY (_closed)
     ), picked AS MATERIALIZED (
         SELECT p.* FROM (
-            SELECT l.nr, r.place, r.parked
+            SELECT l.nr, r.*
             FROM lanes l CROSS JOIN LATERAL (
-                SELECT q.ctid AS place, q.tenant = ANY (_tenants) AS parked
+                SELECT q.ctid AS place, q.id, q.tenant, q.ordering_key, q.tenant = ANY (_tenants) AS paused,
+                       q.ordering_key IS NOT NULL AND NOT q.tenant = ANY (_tenants) AND (EXISTS (
+                           SELECT FROM {queue} h
+                           WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key
+                               AND h.state NOT IN ('dead', 'held') AND h.id < q.id
+                       ) OR EXISTS (
+                           SELECT FROM {queue} h
+                           WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key AND h.state = 'leased'
+                       )) AS blocked
                 FROM {queue} q
-                WHERE NOT _alone AND q.state = 'ready' AND q.channel = l.channel AND q.priority = l.priority
+                WHERE NOT _alone AND q.state = 'ready' AND NOT q.behind
+                    AND q.channel = l.channel AND q.priority = l.priority
                     AND q.due <= _now AND q.payload_version <= _newest AND (_scope IS NULL OR q.tenant = _scope)
-                    AND (q.ordering_key IS NULL OR q.tenant = ANY (_tenants) OR NOT EXISTS (
-                        SELECT FROM {queue} h
-                        WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key AND h.id < q.id
-                            AND h.state NOT IN ('dead', 'held')
-                    ) AND NOT EXISTS (
-                        SELECT FROM {queue} h
-                        WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key AND h.state = 'leased'))
                 ORDER BY q.due, q.id
                 LIMIT l.most
                 FOR UPDATE SKIP LOCKED
@@ -87,15 +91,15 @@ BEGIN
         ) p
         UNION ALL
         SELECT s.* FROM (
-            SELECT 1 AS nr, q.ctid AS place, false AS parked
+            SELECT 1 AS nr, q.ctid AS place, q.id, q.tenant, q.ordering_key, false AS paused, false AS blocked
             FROM {queue} q
             WHERE _alone AND q.state = 'suspect' AND q.channel = ANY (_channels) AND NOT q.channel = ANY (_closed)
                 AND q.due <= _now AND q.payload_version <= _newest AND (_scope IS NULL OR q.tenant = _scope)
                 AND NOT q.tenant = ANY (_tenants)
                 AND (q.ordering_key IS NULL OR NOT EXISTS (
                     SELECT FROM {queue} h
-                    WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key AND h.id < q.id
-                        AND h.state NOT IN ('dead', 'held')
+                    WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key
+                        AND h.state NOT IN ('dead', 'held') AND h.id < q.id
                 ) AND NOT EXISTS (
                     SELECT FROM {queue} h
                     WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key AND h.state = 'leased'))
@@ -107,21 +111,25 @@ BEGIN
         -- By its place in the table: that is exact, since the row is locked, and spares a look at the index.
         UPDATE {queue} q
         SET started = false,
-            state = CASE WHEN p.parked THEN 'paused' ELSE 'leased' END,
-            token = CASE WHEN NOT p.parked THEN _token END,
-            paused_by = CASE WHEN p.parked THEN 'tenant:' || q.tenant END
+            state = CASE WHEN p.paused THEN 'paused' ELSE 'leased' END,
+            token = CASE WHEN NOT p.paused THEN _token END,
+            paused_by = CASE WHEN p.paused THEN 'tenant:' || q.tenant END
         FROM picked p
-        WHERE q.ctid = p.place
-        RETURNING p.nr, p.parked, q.*
+        WHERE q.ctid = p.place AND NOT p.blocked
+        RETURNING p.nr, p.paused, q.*
     ), leased AS (
         INSERT INTO {leases} (token, until, unsettled, worker, ids)
         SELECT _token, _now + _lease, count(*), _worker, array_agg(t.id)
-        FROM taken t WHERE NOT t.parked HAVING count(*) > 0
+        FROM taken t WHERE NOT t.paused HAVING count(*) > 0
     )
-    SELECT _now, CASE WHEN t.parked THEN 'parked' ELSE 'leased' END, NULL::boolean, t.nr, t.id, t.due, t.since, t.attempts,
+    SELECT _now, CASE WHEN t.paused THEN 'parked' ELSE 'leased' END, NULL::boolean, t.nr, t.id, t.due, t.since, t.attempts,
            t.excused, t.losses, t.generation, t.priority, t.tenant, t.on_unknown, m.ordering_key, t.pending, t.pinned,
            m.key, m.expires, m.payload_version, m.payload_codec, m.payload_key_id, m.payload_blobs, m.payload
-    FROM taken t LEFT JOIN {messages} m ON m.id = t.id AND NOT t.parked;
+    FROM taken t LEFT JOIN {messages} m ON m.id = t.id AND NOT t.paused
+    UNION ALL
+    SELECT _now, 'blocked', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           NULL, NULL, NULL, NULL, NULL, NULL
+    FROM (SELECT FROM picked p WHERE p.blocked LIMIT 1) b;
 
     GET DIAGNOSTICS _found = ROW_COUNT;
     IF _found < _total AND NOT _alone THEN
@@ -129,7 +137,7 @@ BEGIN
         FROM unnest(_channels, _priorities) AS l (channel, priority) CROSS JOIN LATERAL (
             SELECT q.due
             FROM {queue} q
-            WHERE q.state = 'ready' AND q.channel = l.channel AND q.priority = l.priority AND q.due > _now
+            WHERE q.state = 'ready' AND NOT q.behind AND q.channel = l.channel AND q.priority = l.priority AND q.due > _now
                 AND (_scope IS NULL OR q.tenant = _scope)
             ORDER BY q.due, q.id
             LIMIT 1
@@ -143,12 +151,85 @@ BEGIN
             AND NOT q.tenant = ANY (_tenants)
             AND (q.ordering_key IS NULL OR NOT EXISTS (
                 SELECT FROM {queue} h
-                WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key AND h.id < q.id
-                    AND h.state NOT IN ('dead', 'held')
+                WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key
+                    AND h.state NOT IN ('dead', 'held') AND h.id < q.id
             ) AND NOT EXISTS (
                 SELECT FROM {queue} h
                 WHERE h.tenant = q.tenant AND h.ordering_key = q.ordering_key AND h.state = 'leased')));
     RETURN NEXT;
+END
+$body$;
+
+-- Puts messages aside that others of their ordering key are before; gives how many.
+--
+-- The one before is locked meanwhile, against whoever lets it go: he waits, and finds what we put aside; or he was first,
+-- and then there is nothing to be put aside.
+CREATE FUNCTION {park_1}(_clock bigint, _channels text[], _priorities smallint[], _most integer)
+RETURNS integer LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET jit = off SET plan_cache_mode = force_generic_plan
+AS $body$
+DECLARE
+    _now bigint := {now_1}(_clock);
+    _count integer;
+BEGIN
+    WITH met AS MATERIALIZED (
+        SELECT q.place, q.id, q.tenant, q.ordering_key
+        FROM unnest(_channels, _priorities) AS l (channel, priority) CROSS JOIN LATERAL (
+            SELECT q.ctid AS place, q.id, q.tenant, q.ordering_key
+            FROM {queue} q
+            WHERE q.state = 'ready' AND NOT q.behind AND q.channel = l.channel AND q.priority = l.priority AND q.due <= _now
+            ORDER BY q.due, q.id
+            LIMIT _most
+        ) q
+        WHERE q.ordering_key IS NOT NULL
+        LIMIT _most
+    ), mine AS MATERIALIZED (
+        SELECT r.place
+        FROM met m CROSS JOIN LATERAL (
+            SELECT * FROM (
+                SELECT h.id FROM {queue} h
+                WHERE h.tenant = m.tenant AND h.ordering_key = m.ordering_key
+                    AND h.state NOT IN ('dead', 'held') AND h.id < m.id
+                ORDER BY h.id
+                LIMIT 1
+                FOR SHARE SKIP LOCKED
+            ) before
+            UNION ALL
+            SELECT * FROM (
+                SELECT h.id FROM {queue} h
+                WHERE h.tenant = m.tenant AND h.ordering_key = m.ordering_key AND h.state = 'leased' AND h.id > m.id
+                LIMIT 1
+                FOR SHARE SKIP LOCKED
+            ) leased
+            LIMIT 1
+        ) h CROSS JOIN LATERAL (
+            SELECT q.ctid AS place FROM {queue} q WHERE q.ctid = m.place FOR UPDATE SKIP LOCKED
+        ) r
+    ), behind AS (
+        UPDATE {queue} q SET behind = true WHERE q.ctid = ANY (ARRAY(SELECT m.place FROM mine m)) RETURNING 1
+    )
+    SELECT count(*) INTO _count FROM behind;
+    RETURN _count;
+END
+$body$;
+
+-- Lets the first of each ordering key go, if it was put aside. To be called after one before it was let go, in a statement
+-- of its own.
+CREATE FUNCTION {let_go_1}(_tenants text[], _keys text[]) RETURNS void LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET jit = off SET plan_cache_mode = force_generic_plan
+AS $body$
+BEGIN
+    UPDATE {queue} q SET behind = false
+    FROM (SELECT DISTINCT k.tenant, k.name FROM unnest(_tenants, _keys) AS k (tenant, name)) k CROSS JOIN LATERAL (
+        SELECT f.id
+        FROM {queue} f
+        WHERE f.tenant = k.tenant AND f.ordering_key = k.name AND f.state NOT IN ('dead', 'held')
+        ORDER BY f.id
+        LIMIT 1
+    ) f
+    WHERE q.id = f.id AND q.behind;
 END
 $body$;
 
@@ -182,14 +263,21 @@ CREATE FUNCTION {done_1}(
 AS $body$
 DECLARE
     _held integer[];
+    _whose text[];
+    _keys text[];
 BEGIN
     WITH gone AS (
         DELETE FROM {queue} q
         USING unnest(_ids, _tokens, _tenants) WITH ORDINALITY AS a (id, token, tenant, nr)
         WHERE q.id = a.id AND q.token = a.token AND q.tenant = a.tenant
-        RETURNING a.nr::integer AS nr
+        RETURNING a.nr::integer AS nr, q.tenant, q.ordering_key
     )
-    SELECT coalesce(array_agg(g.nr), '{}') INTO _held FROM gone g;
+    SELECT coalesce(array_agg(g.nr), '{}'), array_agg(g.tenant) FILTER (WHERE g.ordering_key IS NOT NULL),
+           array_agg(g.ordering_key) FILTER (WHERE g.ordering_key IS NOT NULL)
+    INTO _held, _whose, _keys FROM gone g;
+    IF _keys IS NOT NULL THEN
+        PERFORM {let_go_1}(_whose, _keys);
+    END IF;
     PERFORM {settled_1}(_held, _ids, _tokens, _of, _ats, _providers, _vendor_ids, _events);
     RETURN QUERY SELECT unnest(_held);
 END
@@ -208,6 +296,8 @@ DECLARE
     _now bigint := {now_1}(_clock);
     _paused text[] := '{}';
     _held integer[];
+    _whose text[];
+    _keys text[];
 BEGIN
     IF 'paused' = ANY (_nexts) THEN
         -- As in {claim_1}: whoever resumes waits for those who park.
@@ -217,7 +307,7 @@ BEGIN
     END IF;
     WITH mine AS MATERIALIZED (
         -- A wish to cancel outweighs all but what is final already.
-        SELECT a.*, a.nr::integer AS number, q.generation, greatest(q.attempts, a.attempt) AS counted,
+        SELECT a.*, a.nr::integer AS number, q.ordering_key, q.generation, greatest(q.attempts, a.attempt) AS counted,
                q.cancel AND a.next NOT IN ('done', 'dead') AS withdrawn,
                CASE WHEN a.next IN ('dead', 'held') THEN a.next
                     WHEN a.next = 'paused' AND a.blocker = ANY (_paused) THEN 'paused'
@@ -227,7 +317,7 @@ BEGIN
                 _blockers) WITH ORDINALITY
             AS a (id, token, tenant, next, attempt, after, uncounted, reason, pending, lefts, pin, blocker, nr)
         CROSS JOIN LATERAL (
-            SELECT q.cancel, q.generation, q.attempts, q.losses
+            SELECT q.cancel, q.generation, q.attempts, q.losses, q.ordering_key
             FROM {queue} q
             WHERE q.id = a.id AND q.token = a.token AND q.tenant = a.tenant
             FOR UPDATE
@@ -252,7 +342,12 @@ BEGIN
             'k', 'cancelled', 't', _now, 'g', nullif(m.generation, 0), 'a', nullif(m.counted, 0))))::text
         FROM mine m WHERE m.withdrawn
     )
-    SELECT coalesce(array_agg(m.number), '{}') INTO _held FROM mine m;
+    SELECT coalesce(array_agg(m.number), '{}'), array_agg(m.tenant) FILTER (WHERE m.ordering_key IS NOT NULL),
+           array_agg(m.ordering_key) FILTER (WHERE m.ordering_key IS NOT NULL)
+    INTO _held, _whose, _keys FROM mine m;
+    IF _keys IS NOT NULL THEN
+        PERFORM {let_go_1}(_whose, _keys);
+    END IF;
     PERFORM {settled_1}(_held, _ids, _tokens, _of, _ats, _providers, _vendor_ids, _events);
     IF 'returned' = ANY (_nexts) THEN
         PERFORM pg_notify(_bell, '');
