@@ -84,8 +84,8 @@ impl Raw {
 const CLAIM: &str = "\
 WITH picked AS MATERIALIZED (
   SELECT id FROM {t}queue
-  WHERE state = 'ready' AND channel = 'email' AND priority = 1
-    AND due <= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+  WHERE state = 'ready' AND NOT behind AND channel = 'email' AND priority = 1
+    AND due <= (extract(epoch FROM statement_timestamp()) * 1000000)::bigint
   ORDER BY due, id LIMIT $2 FOR UPDATE SKIP LOCKED
 ), taken AS (
   UPDATE {t}queue AS q SET state = 'leased', token = $1 FROM picked WHERE q.id = picked.id
@@ -99,13 +99,13 @@ SELECT taken.*, m.payload_version, m.payload_codec, m.payload
 FROM taken JOIN {t}messages AS m ON m.id = taken.id";
 
 const SETTLE: &str = "\
-WITH settled AS (
-  SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[]) AS s (id, at, provider, events)
-), gone AS (
-  DELETE FROM {t}queue AS q USING settled WHERE q.id = settled.id AND q.token = $1 RETURNING q.id
+WITH gone AS (
+  DELETE FROM {t}queue AS q
+  USING unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[]) AS s (id, at, provider, events)
+  WHERE q.id = s.id AND q.token = $1
+  RETURNING s.*
 ), noted AS (
-  INSERT INTO {t}history (message, at, provider, events)
-  SELECT id, at, provider, events FROM settled JOIN gone USING (id)
+  INSERT INTO {t}history (message, at, provider, events) SELECT id, at, provider, events FROM gone
 )
 DELETE FROM {t}leases WHERE token = $1";
 

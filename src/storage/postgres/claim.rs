@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Inner,
     call::Statement,
-    columns::{column, micros, text, unsigned},
+    columns::{column, micros, nth, text, unsigned},
     fault::{Repeats, failed, gave_way, is_duplicate},
     recover,
 };
@@ -201,6 +201,34 @@ impl<'c> Wish<'c> {
     }
 }
 
+/// The places of the columns that a claim gives: to look for names in hundreds of rows costs more than to read them.
+mod at {
+    pub(super) const NOW: usize = 0;
+    pub(super) const KIND: usize = 1;
+    pub(super) const SUSPECTS: usize = 2;
+    pub(super) const LANE: usize = 3;
+    pub(super) const ID: usize = 4;
+    pub(super) const DUE: usize = 5;
+    pub(super) const SINCE: usize = 6;
+    pub(super) const ATTEMPTS: usize = 7;
+    pub(super) const EXCUSED: usize = 8;
+    pub(super) const LOSSES: usize = 9;
+    pub(super) const GENERATION: usize = 10;
+    pub(super) const PRIORITY: usize = 11;
+    pub(super) const TENANT: usize = 12;
+    pub(super) const ON_UNKNOWN: usize = 13;
+    pub(super) const ORDERING_KEY: usize = 14;
+    pub(super) const PENDING: usize = 15;
+    pub(super) const PINNED: usize = 16;
+    pub(super) const KEY: usize = 17;
+    pub(super) const EXPIRES: usize = 18;
+    pub(super) const PAYLOAD_VERSION: usize = 19;
+    pub(super) const PAYLOAD_CODEC: usize = 20;
+    pub(super) const PAYLOAD_KEY_ID: usize = 21;
+    pub(super) const PAYLOAD_BLOBS: usize = 22;
+    pub(super) const PAYLOAD: usize = 23;
+}
+
 /// What one look found.
 struct Part {
     claimed: Claimed,
@@ -216,7 +244,7 @@ struct Part {
 
 impl Part {
     fn read(rows: &[PgRow], token: Uuid) -> Result<Self> {
-        let now = rows.first().map_or(Ok(0), |row| column(row, "now"))?;
+        let now = rows.first().map_or(Ok(0), |row| nth(row, at::NOW))?;
         let claimed = Claimed::nothing(Timestamp::from_micros(now));
         let mut part = Self { claimed, lanes: Vec::new(), parked: false, blocked: false, lost: false };
         part.claimed.leased.reserve(rows.len());
@@ -227,17 +255,17 @@ impl Part {
     }
 
     fn take(&mut self, row: &PgRow, token: Uuid) -> Result<()> {
-        match column::<&str>(row, "kind")? {
+        match nth::<&str>(row, at::KIND)? {
             "leased" => {
-                self.lanes.push(usize::try_from(column::<i32>(row, "lane")? - 1).unwrap_or_default());
+                self.lanes.push(usize::try_from(nth::<i32>(row, at::LANE)? - 1).unwrap_or_default());
                 self.claimed.leased.push(leased(row, token)?);
             }
             "blocked" => self.blocked = true,
             "parked" => self.parked = true,
             "lost" => self.lost = true,
             _ => {
-                self.claimed.suspects = column(row, "suspects")?;
-                self.claimed.next_due = column::<Option<i64>>(row, "due")?.map(Timestamp::from_micros);
+                self.claimed.suspects = nth(row, at::SUSPECTS)?;
+                self.claimed.next_due = nth::<Option<i64>>(row, at::DUE)?.map(Timestamp::from_micros);
             }
         }
         Ok(())
@@ -245,37 +273,37 @@ impl Part {
 }
 
 fn leased(row: &PgRow, token: Uuid) -> Result<Leased> {
-    let lease = Lease { id: MessageId::from_uuid(column(row, "id")?), token };
-    let tenant = column::<&str>(row, "tenant")?.parse().map_err(|e: Error| unreadable("tenant", e))?;
+    let lease = Lease { id: MessageId::from_uuid(nth(row, at::ID)?), token };
+    let tenant = nth::<&str>(row, at::TENANT)?.parse().map_err(|e: Error| unreadable("tenant", e))?;
     let mut leased = Leased::new(lease, tenant, payload(row)?, terms(row)?);
-    leased.key = column::<Option<&str>>(row, "key")?.map(Into::into);
-    leased.attempts = unsigned(column(row, "attempts")?);
-    leased.since = Timestamp::from_micros(column(row, "since")?);
-    leased.excused = unsigned(column(row, "excused")?);
-    leased.losses = unsigned(column(row, "losses")?);
-    leased.generation = unsigned(column(row, "generation")?);
-    leased.pending = pending_from(column(row, "pending")?)?;
-    leased.pinned = column::<Option<&str>>(row, "pinned")?.map(Into::into);
+    leased.key = nth::<Option<&str>>(row, at::KEY)?.map(Into::into);
+    leased.attempts = unsigned(nth(row, at::ATTEMPTS)?);
+    leased.since = Timestamp::from_micros(nth(row, at::SINCE)?);
+    leased.excused = unsigned(nth(row, at::EXCUSED)?);
+    leased.losses = unsigned(nth(row, at::LOSSES)?);
+    leased.generation = unsigned(nth(row, at::GENERATION)?);
+    leased.pending = pending_from(nth(row, at::PENDING)?)?;
+    leased.pinned = nth::<Option<&str>>(row, at::PINNED)?.map(Into::into);
     Ok(leased)
 }
 
 fn payload(row: &PgRow) -> Result<Payload> {
     Ok(Payload {
-        version: u16::try_from(column::<i16>(row, "payload_version")?).unwrap_or(u16::MAX),
-        codec: column(row, "payload_codec")?,
-        key_id: column(row, "payload_key_id")?,
-        bytes: column::<Vec<u8>>(row, "payload")?.into(),
-        blobs: blobs_from(column(row, "payload_blobs")?)?,
+        version: u16::try_from(nth::<i16>(row, at::PAYLOAD_VERSION)?).unwrap_or(u16::MAX),
+        codec: nth(row, at::PAYLOAD_CODEC)?,
+        key_id: nth(row, at::PAYLOAD_KEY_ID)?,
+        bytes: nth::<Vec<u8>>(row, at::PAYLOAD)?.into(),
+        blobs: blobs_from(nth(row, at::PAYLOAD_BLOBS)?)?,
     })
 }
 
 fn terms(row: &PgRow) -> Result<Terms> {
-    let on_unknown = OnUnknown::from_word(column(row, "on_unknown")?);
+    let on_unknown = OnUnknown::from_word(nth(row, at::ON_UNKNOWN)?);
     Ok(Terms {
-        due: Some(Timestamp::from_micros(column(row, "due")?)),
-        expires: column::<Option<i64>>(row, "expires")?.map(Timestamp::from_micros),
+        due: Some(Timestamp::from_micros(nth(row, at::DUE)?)),
+        expires: nth::<Option<i64>>(row, at::EXPIRES)?.map(Timestamp::from_micros),
         on_unknown: on_unknown.ok_or_else(|| unreadable("on_unknown", "a policy that is not known here"))?,
-        ordering_key: column::<Option<&str>>(row, "ordering_key")?.map(Into::into),
-        priority: priority_from(column(row, "priority")?),
+        ordering_key: nth::<Option<&str>>(row, at::ORDERING_KEY)?.map(Into::into),
+        priority: priority_from(nth(row, at::PRIORITY)?),
     })
 }

@@ -15,6 +15,11 @@ pub(super) fn column<'r, T: Decode<'r, Postgres> + Type<Postgres>>(row: &'r PgRo
     row.try_get(name).map_err(failed)
 }
 
+/// The column at this place of a row.
+pub(super) fn nth<'r, T: Decode<'r, Postgres> + Type<Postgres>>(row: &'r PgRow, place: usize) -> Result<T> {
+    row.try_get(place).map_err(failed)
+}
+
 /// A text without what no text in Postgres can have.
 pub(super) fn text(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }

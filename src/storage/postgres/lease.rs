@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use sqlx::{Row, postgres::PgRow};
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::{
     Inner,
     call::Statement,
-    columns::{column, micros, signed, text, unsigned},
-    fault::failed,
+    columns::{column, micros, nth, signed, text, unsigned},
     history::History,
 };
 use crate::{
@@ -38,21 +37,21 @@ fn lease_lost(id: MessageId) -> Error {
     Error::new(ErrorKind::LeaseLost, why).with_message_id(id)
 }
 
-/// `lease_lost` for each; then the rows, by their numbers from one, say who has it.
+/// An answer for each lease: what its row says, by the row's number from one, or `lease_lost`.
 fn answers<T>(
     leases: &[Lease],
     rows: &[PgRow],
     read: impl Fn(&PgRow) -> Result<T>,
 ) -> Result<Vec<Result<T>>> {
-    let mut answers: Vec<Result<T>> = leases.iter().map(|lease| Err(lease_lost(lease.id))).collect();
+    let mut found: Vec<Option<T>> = leases.iter().map(|_| None).collect();
     for row in rows {
-        let number: i32 = row.try_get(0).map_err(failed)?;
-        let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
-        if let Some(answer) = answers.get_mut(index) {
-            *answer = Ok(read(row)?);
+        let index = usize::try_from(nth::<i32>(row, 0)? - 1).unwrap_or(usize::MAX);
+        if let Some(place) = found.get_mut(index) {
+            *place = Some(read(row)?);
         }
     }
-    Ok(answers)
+    let answer = |(found, lease): (Option<T>, &Lease)| found.ok_or_else(|| lease_lost(lease.id));
+    Ok(found.into_iter().zip(leases).map(answer).collect())
 }
 
 pub(super) async fn start(inner: &Inner, leases: &[Lease]) -> Result<Vec<Result<u32>>> {
