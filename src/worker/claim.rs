@@ -71,7 +71,7 @@ async fn jobs(crew: &Crew, claimed: Claimed, asked: Monotonic, free: usize) -> V
     let batch = Arc::new(Batch::new(&leased, asked, crew.config.lease));
     crew.add(&batch);
     let clock: Arc<dyn Clock> = Arc::new(StoreClock::new(Arc::clone(&crew.clock), now, asked));
-    let ready = crew.line.ready(leased).await;
+    let ready = crew.line.ready(leased, asked).await;
     let job = |(place, ready): (usize, Ready)| {
         Box::new(Job { ready, batch: Arc::clone(&batch), clock: Arc::clone(&clock), place })
     };

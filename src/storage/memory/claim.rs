@@ -23,6 +23,8 @@ struct Wish<'a> {
     claim: &'a Claim,
     now: Timestamp,
     hold: Hold,
+    /// Of the suppression list.
+    version: u64,
 }
 
 /// Whether a message that is due can be leased.
@@ -33,9 +35,9 @@ enum Verdict {
 }
 
 impl State {
-    pub(super) fn claim(&mut self, claim: &Claim, token: Uuid, now: Timestamp) -> Claimed {
+    pub(super) fn claim(&mut self, claim: &Claim, hold: Hold, version: u64, now: Timestamp) -> Claimed {
         self.recover(&claim.scope, now);
-        let wish = Wish { claim, now, hold: Hold { token, until: now + claim.lease } };
+        let wish = Wish { claim, now, hold, version };
         let mut claimed = Claimed::nothing(now);
         if !self.pauses.contains(&Pause::All) {
             match claim.alone {
@@ -98,7 +100,7 @@ impl State {
     fn try_lease(&mut self, wish: &Wish<'_>, id: MessageId) -> Option<Leased> {
         let job = self.queue.job(id)?;
         match self.verdict(wish, job) {
-            Verdict::Lease => self.queue.change(id, |job| job.lease(wish.hold)),
+            Verdict::Lease => self.queue.change(id, |job| job.lease(wish.hold, wish.version)),
             Verdict::Park(by) => {
                 self.queue.change(id, |job| job.park(by));
                 None

@@ -44,6 +44,8 @@ pub(super) struct Job {
     pub(super) pinned: Option<Arc<str>>,
     pub(super) paused_by: Option<Pause>,
     pub(super) reason: Option<Arc<str>>,
+    /// The version of the suppression list that none of its recipients was on.
+    pub(super) unsuppressed_at: Option<u64>,
 }
 
 /// A lease as the store knows it.
@@ -73,6 +75,7 @@ impl Job {
             pinned: None,
             paused_by: None,
             reason: None,
+            unsuppressed_at: None,
         }
     }
 
@@ -121,7 +124,7 @@ impl Job {
         self.paused_by = None;
     }
 
-    pub(super) fn lease(&mut self, hold: Hold) -> Leased {
+    pub(super) fn lease(&mut self, hold: Hold, version: u64) -> Leased {
         (self.state, self.hold, self.started) = (QueueState::Leased, Some(hold), false);
         let lease = Lease { id: self.id(), token: hold.token };
         let terms = Terms { due: Some(self.due), ..self.terms.clone() };
@@ -134,6 +137,7 @@ impl Job {
             generation: self.generation,
             pending: self.pending.clone(),
             pinned: self.pinned.clone(),
+            unsuppressed: self.unsuppressed_at == Some(version),
             ..Leased::new(lease, self.tenant().clone(), self.payload.clone(), terms)
         }
     }

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use self::{ring::Slot, state::State};
+use self::{job::Hold, ring::Slot, state::State};
 use super::{
     Act, ActRecord, Cancelled, Claim, Claimed, Enqueued, Entry, Filter, Lease, Messages, Page, Pause,
     QueueStats, Record, Retention, Scope, Settlement, Tracked, act_id,
@@ -156,11 +156,14 @@ impl Messages for MemoryStore {
     }
 
     async fn enqueue(&self, entries: Vec<Entry>) -> Result<Vec<Result<Enqueued>>> {
-        self.write(|state, now| state.enqueue(entries, now))
+        self.write(|state, now| state.enqueue(entries, &self.suppressions.list(), now))
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed> {
-        Ok(self.write(|state, now| state.claim(claim, act_id(now), now)))
+        Ok(self.write(|state, now| {
+            let hold = Hold { token: act_id(now), until: now + claim.lease };
+            state.claim(claim, hold, self.suppressions.list().version, now)
+        }))
     }
 
     async fn start(&self, leases: &[Lease]) -> Result<Vec<Result<u32>>> {
