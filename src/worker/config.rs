@@ -113,8 +113,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// How many messages of a channel may wait here for a free place, ahead of their time; twice the
-    /// concurrency if not set. Those with [`on_unknown`](crate::OnUnknown) hold or give up never do.
+    /// The most messages of a channel that wait here for a free place, ahead of their time; twice the batch if
+    /// not set. It is twice the concurrency at first, and more where messages go fast. Those with [`on_unknown`](crate::OnUnknown) hold or give up never do.
     pub fn prefetch(mut self, messages: usize) -> Self {
         self.prefetch = Some(messages);
         self
@@ -145,7 +145,7 @@ impl WorkerBuilder {
     /// One error of kind `config` that lists everything that is wrong.
     pub fn build(self) -> Result<Worker> {
         let Self { messenger, mut config, prefetch } = self;
-        config.prefetch = prefetch.unwrap_or(config.concurrency.saturating_mul(2));
+        config.prefetch = prefetch.unwrap_or(config.batch.saturating_mul(2));
         match Error::all(faults(&config)) {
             Some(error) => Err(error),
             None => Ok(Worker::new(&messenger, config)),

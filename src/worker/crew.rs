@@ -88,7 +88,11 @@ impl Crew {
     }
 
     pub(super) fn add(&self, batch: &Arc<Batch>) {
-        self.batches().push(Arc::clone(batch));
+        let mut batches = self.batches();
+        // Whoever renews comes late, and a fast worker would have claimed thousands by then.
+        batches.retain(|batch| !batch.is_over());
+        batches.push(Arc::clone(batch));
+        drop(batches);
         self.claimed.notify_one();
     }
 

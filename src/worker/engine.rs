@@ -205,8 +205,9 @@ impl Engine {
             Ok(catch) => {
                 self.backoff.reset();
                 let Catch { jobs, found, next_due, suspects, guarded } = catch;
-                self.mind.found(order, &Found { counts: found, next_due, suspects, guarded }, now);
+                self.mind.found(order, &Found { counts: found.clone(), next_due, suspects, guarded }, now);
                 let mut floor = self.crew.floor();
+                floor.fed(found.iter().filter(|(_, count)| *count > 0).map(|(channel, _)| *channel), now);
                 jobs.into_iter().for_each(|job| floor.add(job.ready.channel, job));
                 None
             }

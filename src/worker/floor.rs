@@ -2,7 +2,7 @@
 //!
 //! Pure but for the lock that its owner puts around it.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use super::pace::{Pace, Signal};
 use crate::{message::Channel, time::Monotonic};
@@ -30,6 +30,36 @@ struct Bench<J> {
     served: bool,
     /// Its owner is told when it has room again.
     listened_to: bool,
+    stock: Stock,
+}
+
+/// How many messages are worth having here ahead of their time: twice as many as can be under way, and more where they
+/// go so fast that the next claim would come too late. Where they go slowly, other workers may have the time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stock {
+    /// So many times as many.
+    factor: usize,
+    fed_at: Monotonic,
+}
+
+impl Stock {
+    /// Claims that follow each other so fast should be larger.
+    const FAST: Duration = Duration::from_millis(50);
+    const SLOW: Duration = Duration::from_millis(250);
+
+    fn feed(&mut self, now: Monotonic, most: usize) {
+        let took = now.since(self.fed_at);
+        self.fed_at = now;
+        match took {
+            _ if took < Self::FAST => self.factor = (self.factor() * 2).min(most),
+            _ if took > Self::SLOW => self.factor = 1,
+            _ => {}
+        }
+    }
+
+    fn factor(self) -> usize {
+        self.factor.max(1)
+    }
 }
 
 impl<J> Bench<J> {
@@ -44,7 +74,7 @@ impl<J> Bench<J> {
 
     /// How many messages may wait.
     fn most_waiting(&self, prefetch: usize) -> usize {
-        prefetch.min(2 * self.pace.width())
+        prefetch.min(2 * self.pace.width() * self.stock.factor())
     }
 
     /// How many more messages it can take: none until half of what waited is gone, so that claims
@@ -78,7 +108,14 @@ impl<J> Floor<J> {
         let bench = |channel: Channel| {
             let most = limits.channels.iter().find(|(served, _)| *served == channel).map(|(_, most)| *most);
             let pace = Pace::new(most.unwrap_or(1).min(limits.total));
-            Bench { waiting: VecDeque::new(), under_way: 0, pace, served: most.is_some(), listened_to: false }
+            Bench {
+                waiting: VecDeque::new(),
+                under_way: 0,
+                pace,
+                served: most.is_some(),
+                listened_to: false,
+                stock: Stock::default(),
+            }
         };
         Self {
             total: limits.total.max(1),
@@ -95,6 +132,14 @@ impl<J> Floor<J> {
     /// Adds a message that waits for a free place.
     pub(super) fn add(&mut self, channel: Channel, job: J) {
         self.benches[channel as usize].waiting.push_back(job);
+    }
+
+    /// Messages of these channels were claimed.
+    pub(super) fn fed(&mut self, channels: impl IntoIterator<Item = Channel>, now: Monotonic) {
+        for channel in channels {
+            let bench = &mut self.benches[channel as usize];
+            bench.stock.feed(now, self.prefetch / bench.pace.width() + 1);
+        }
     }
 
     /// The next message, whose attempt begins now, and whether the owner should look; channels take turns.
@@ -232,8 +277,6 @@ impl<J> Floor<J> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const DOWN: Signal = Signal::Down(Duration::ZERO);
@@ -279,6 +322,22 @@ mod tests {
         floor.hire();
         let ends: Vec<_> = (0..3).map(|_| floor.end(Channel::Email, Signal::Clean, NOW)).collect();
         assert_eq!(ends, [false, true, true], "two places free");
+    }
+
+    #[test]
+    fn where_messages_go_fast_more_wait_and_where_they_go_slowly_fewer() {
+        let limits = Limits { total: 10, channels: vec![(Channel::Email, 10)], prefetch: 1_000 };
+        let mut floor: Floor<u32> = Floor::new(&limits);
+        let mut room_after = |millis: u64| {
+            let now = NOW + Duration::from_millis(millis);
+            floor.fed([Channel::Email], now);
+            floor.rooms(false)[0].1
+        };
+        assert_eq!([0, 10, 20, 30].map(&mut room_after), [30, 50, 90, 170]);
+        assert_eq!(room_after(130), 170, "neither fast nor slow");
+        assert_eq!(room_after(1_130), 30);
+        let most = (0..20).map(|turn| room_after(1_140 + turn)).max();
+        assert_eq!(most, Some(1_010), "what is set is the most");
     }
 
     #[test]

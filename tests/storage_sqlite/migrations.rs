@@ -57,7 +57,7 @@ fn a_process_that_is_killed_while_it_opens_leaves_nothing_half_done() {
 #[tokio::test]
 async fn a_migration_that_ends_after_any_statement_is_as_if_it_had_not_begun() {
     let migrations = SqliteOptions::new().migrations();
-    let statements: Vec<&str> = migrations[0].sql.split(';').filter(|sql| !sql.trim().is_empty()).collect();
+    let statements: Vec<&str> = migrations[0].sql.split(";\n").filter(|sql| !sql.trim().is_empty()).collect();
     assert!(statements.len() > 15, "all tables and indexes: {}", statements.len());
     for count in 1..=statements.len() {
         let folder = Folder::new();

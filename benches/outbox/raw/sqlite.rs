@@ -14,6 +14,9 @@ use crate::message::VENDOR;
 /// What is claimed, settled and inserted in one transaction.
 pub(crate) const BATCH: usize = 500;
 
+/// What one statement inserts.
+const ROWS: usize = 100;
+
 /// A connection to a file with the store's own tables.
 pub(crate) struct Raw {
     connection: SqliteConnection,
@@ -82,18 +85,23 @@ impl Raw {
     pub(crate) async fn insert(&mut self, count: usize, payload: &[u8]) {
         for _ in 0..count.div_ceil(BATCH) {
             self.run("BEGIN IMMEDIATE").await;
-            for _ in 0..BATCH {
-                self.insert_one(payload).await;
+            for _ in 0..BATCH / ROWS {
+                self.insert_rows(payload).await;
             }
             self.run("COMMIT").await;
         }
     }
 
-    async fn insert_one(&mut self, payload: &[u8]) {
-        let (id, at) = (fresh_id(), now_micros());
-        let message = sqlx::query(MESSAGE).bind(id).bind(at).bind(HASHES).bind(DETAILS).bind(payload);
-        message.execute(&mut self.connection).await.expect("a message");
-        sqlx::query(QUEUE).bind(id).bind(at).execute(&mut self.connection).await.expect("its place");
+    async fn insert_rows(&mut self, payload: &[u8]) {
+        let rows: Vec<(Uuid, i64)> = (0..ROWS).map(|_| (fresh_id(), now_micros())).collect();
+        let mut messages = sqlx::query(AssertSqlSafe(repeated(MESSAGE)));
+        let mut places = sqlx::query(AssertSqlSafe(repeated(PLACE)));
+        for (id, at) in rows {
+            messages = messages.bind(id).bind(at).bind(HASHES).bind(DETAILS).bind(payload);
+            places = places.bind(id).bind(at).bind(at);
+        }
+        messages.execute(&mut self.connection).await.expect("messages");
+        places.execute(&mut self.connection).await.expect("their places");
     }
 
     pub(crate) async fn close(self) {
@@ -112,11 +120,21 @@ const CLAIMED: &str = "\
 SELECT q.id, q.tenant, q.channel, q.due, q.attempts, q.generation, m.payload_version, m.payload_codec, m.payload
 FROM tidings_queue AS q JOIN tidings_messages AS m ON m.id = q.id WHERE q.token = ?1";
 
-const MESSAGE: &str = "\
-INSERT INTO tidings_messages (id, tenant, channel, at, recipient_hashes, details, priority, on_unknown, payload_version,
-  payload_codec, payload) VALUES (?1, 'default', 'email', ?2, ?3, ?4, 1, 'retry', 1, 'json', ?5)";
+/// An INSERT and the values of a row.
+type Insert = (&'static str, &'static str);
 
-const QUEUE: &str = "\
-INSERT INTO tidings_queue (id, tenant, channel, priority, due, since, state, payload_version, on_unknown,
-  unsuppressed_at)
-VALUES (?1, 'default', 'email', 1, ?2, ?2, 'ready', 1, 'retry', 0)";
+const MESSAGE: Insert = (
+    "INSERT INTO tidings_messages (id, tenant, channel, at, recipient_hashes, details, priority, on_unknown, payload_version,
+  payload_codec, payload) VALUES ",
+    "(?, 'default', 'email', ?, ?, ?, 1, 'retry', 1, 'json', ?)",
+);
+
+const PLACE: Insert = (
+    "INSERT INTO tidings_queue (id, tenant, channel, priority, due, since, state, payload_version, on_unknown,
+  unsuppressed_at) VALUES ",
+    "(?, 'default', 'email', 1, ?, ?, 'ready', 1, 'retry', 0)",
+);
+
+fn repeated((insert, row): Insert) -> String {
+    format!("{insert}{}", vec![row; ROWS].join(", "))
+}
