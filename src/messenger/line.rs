@@ -45,6 +45,8 @@ pub(crate) struct Ready {
 enum Content {
     /// Its files are kept apart: it is read when it is sent, so that none waits in memory.
     Apart,
+    /// Nobody of its recipients was on a list at this moment: it is read when its turn comes.
+    Folded(Monotonic),
     /// Reading failed for good.
     Unreadable(Error),
     /// The message for those who are pending.
@@ -108,9 +110,11 @@ impl Line {
     /// Reads what was claimed together by a claim that was `asked` then, and looks all recipients up at once of
     /// whom the store does not know that they are on no list.
     pub(crate) async fn ready(&self, leased: Vec<Leased>, asked: Monotonic) -> Vec<Ready> {
-        let mut all: Vec<Ready> = leased.into_iter().map(Ready::read).collect();
-        let is_known = |ready: &Ready| ready.leased.unsuppressed && !self.inner.list_apart;
-        all.iter_mut().filter(|ready| is_known(ready)).for_each(|ready| ready.look(Vec::new(), asked));
+        let is_known = |leased: &Leased| leased.unsuppressed && !self.inner.list_apart;
+        let ready = |leased: Leased| {
+            if is_known(&leased) { Ready::folded(leased, asked) } else { Ready::read(leased) }
+        };
+        let mut all: Vec<Ready> = leased.into_iter().map(ready).collect();
         for ((tenant, channel), places) in groups(&all) {
             let lists: Vec<usize> = places.iter().map(|place| all[*place].recipients()).collect();
             let found = {
@@ -135,7 +139,7 @@ impl Line {
         }
         match &ready.content {
             // Boxed: few messages are large, and the others should not carry this along.
-            Content::Apart => Box::pin(self.fetch_and_send(ready, cx, trail)).await,
+            Content::Apart | Content::Folded(_) => Box::pin(self.fetch_and_send(ready, cx, trail)).await,
             Content::Unreadable(error) => Ended::Unreadable(error.clone()),
             Content::Whole(message, barred) => {
                 on_any!(&**message, message => self.send(message, ready, barred, cx, trail).await)
@@ -241,25 +245,35 @@ impl Line {
 }
 
 impl Ready {
+    /// Not read yet, if nothing of it is needed before its turn.
+    fn folded(leased: Leased, asked: Monotonic) -> Self {
+        match leased.payload.channel().filter(|_| leased.payload.blobs.is_empty()) {
+            Some(channel) => Self { leased, channel, content: Content::Folded(asked) },
+            None => {
+                let mut ready = Self::read(leased);
+                ready.look(Vec::new(), asked);
+                ready
+            }
+        }
+    }
+
     fn read(mut leased: Leased) -> Self {
         let channel = leased.payload.channel();
-        let content = match leased.payload.blobs.is_empty() {
-            true => match leased.payload.decode() {
-                Ok(message) => {
-                    // Only the message is needed from here on, and many of them wait.
-                    leased.payload.bytes = Bytes::new();
-                    Content::Whole(Box::new(cut(message, leased.pending.as_deref())), Barred::Unknown)
-                }
-                Err(error) => Content::Unreadable(error),
-            },
-            false => Content::Apart,
-        };
+        let content = content(&mut leased);
         let known = match &content {
             Content::Whole(message, _) => Some(message.channel()),
             _ => channel,
         };
         // Of an unreadable message the channel only says where it is counted.
         Self { leased, channel: known.unwrap_or(Channel::Email), content }
+    }
+
+    /// Reads it, if that was put off: its turn has come.
+    pub(crate) fn unfold(&mut self) {
+        if let Content::Folded(asked) = self.content {
+            self.content = content(&mut self.leased);
+            self.look(Vec::new(), asked);
+        }
     }
 
     pub(crate) fn id(&self) -> MessageId {
@@ -305,6 +319,20 @@ impl Ready {
             let none = found.iter().all(Option::is_none);
             *barred = Barred::Known(if none { Vec::new() } else { found }, now);
         }
+    }
+}
+
+fn content(leased: &mut Leased) -> Content {
+    if !leased.payload.blobs.is_empty() {
+        return Content::Apart;
+    }
+    match leased.payload.decode() {
+        Ok(message) => {
+            // Only the message is needed from here on.
+            leased.payload.bytes = Bytes::new();
+            Content::Whole(Box::new(cut(message, leased.pending.as_deref())), Barred::Unknown)
+        }
+        Err(error) => Content::Unreadable(error),
     }
 }
 

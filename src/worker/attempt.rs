@@ -60,11 +60,12 @@ pub(super) async fn serve(crew: &Crew, job: Boxed) {
     }
 }
 
-async fn attempt(crew: &Crew, job: Boxed) {
+async fn attempt(crew: &Crew, mut job: Boxed) {
     let Some(deadline) = job.batch.begin(job.place, crew.clock.monotonic()) else {
         crew.free(job.ready.channel, Signal::Silent);
         return job.give_back(crew);
     };
+    job.ready.unfold();
     let cx = crew.line.cx().clone().with_clock(Arc::clone(&job.clock)).with_deadline(deadline);
     let open = Open::new(crew, job);
     let Some(job) = open.job.as_ref() else { return };
