@@ -21,6 +21,7 @@ use sqlx::SqliteConnection;
 
 use self::{
     cancel::Cancel,
+    claim::GiveUp,
     connect::{connect, for_writing},
     enqueue::Enqueue,
     fault::failed,
@@ -167,7 +168,10 @@ impl Messages for SqliteStore {
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed> {
         let edition = self.core.hub.edition();
-        let claimed = self.writer.run(claim.clone()).await?;
+        let (claimed, unreadable) = self.writer.run(claim.clone()).await?.read();
+        if !unreadable.is_empty() {
+            self.writer.run(GiveUp(unreadable)).await?;
+        }
         if claimed.leased.len() < claim.limit {
             self.core.heard.fetch_max(edition, Ordering::AcqRel);
         }
