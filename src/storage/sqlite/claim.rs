@@ -30,54 +30,32 @@ use crate::{
     time::Timestamp,
 };
 
-/// What a claim caught, as far as it was read while nobody else can write.
-pub(super) struct Caught {
-    claimed: Claimed,
-    rows: Vec<SqliteRow>,
-    token: Uuid,
-    places: Places,
-}
-
-impl Caught {
-    /// All of it, and what cannot be read.
-    pub(super) fn read(self) -> (Claimed, Unreadable) {
-        let Self { mut claimed, rows, token, places } = self;
-        let (found, unreadable) = places.read(&rows, token);
-        claimed.leased.extend(found.into_iter().map(|(_, leased)| leased));
-        (claimed, unreadable)
-    }
-}
-
 #[async_trait]
 impl Work for Claim {
-    type Answer = Caught;
+    type Answer = Claimed;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Caught> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Claimed> {
         let mut sight = Sight::look(tx, self).await?;
         for pause in sight.ending.drain(..) {
             GoOn(pause).run(tx).await?;
         }
         let recovered = recover(tx, &self.scope, &sight.over).await?;
-        let (lanes, token) = (sight.lanes(self), act_id(tx.now));
-        let places = Places::of(&lanes);
-        let mut caught = Caught { claimed: Claimed::nothing(tx.now), rows: Vec::new(), token, places };
         if sight.all_paused {
-            return Ok(caught);
+            return Ok(Claimed::nothing(tx.now));
         }
-        caught.rows = lease(tx, self, &lanes, token).await?;
-        if !self.alone && sight.is_to_park() {
-            let (found, unreadable) = caught.places.read(&caught.rows, token);
+        let lanes = sight.lanes(self);
+        let mut claimed = Claimed::nothing(tx.now);
+        let found = lease(tx, self, &lanes).await?;
+        if !self.alone {
             park(tx, self, &Met::of(self, &lanes, &found, tx.now), &sight).await?;
-            give_up(tx, &unreadable).await?;
-            caught.claimed.leased = found.into_iter().map(|(_, leased)| leased).collect();
-            caught.rows = Vec::new();
         }
+        claimed.leased = found.into_iter().map(|(_, leased)| leased).collect();
         sight.suspects |= recovered;
-        caught.claimed.suspects = sight.suspects && suspects(tx, self, &lanes).await?;
-        if caught.claimed.leased.len() + caught.rows.len() < self.limit && !self.alone {
-            caught.claimed.next_due = next_due(tx, self, &lanes).await?;
+        claimed.suspects = sight.suspects && suspects(tx, self, &lanes).await?;
+        if claimed.leased.len() < self.limit && !self.alone {
+            claimed.next_due = next_due(tx, self, &lanes).await?;
         }
-        Ok(caught)
+        Ok(claimed)
     }
 
     fn weight(&self) -> usize {
@@ -85,8 +63,7 @@ impl Work for Claim {
     }
 
     /// The messages go back: nobody would work on them until their leases are over.
-    fn unheard(caught: Caught) -> Option<Box<dyn Join>> {
-        let (claimed, _) = caught.read();
+    fn unheard(claimed: Claimed) -> Option<Box<dyn Join>> {
         let back = |leased: &Leased| Settlement::new(leased, Next::Returned, leased.attempts, Vec::new());
         let items: Vec<_> = claimed.leased.iter().map(back).collect();
         let to = tokio::sync::oneshot::channel().0;
@@ -141,11 +118,6 @@ impl Sight {
         Ok(sight)
     }
 
-    /// True if a claim may meet what must be put aside.
-    fn is_to_park(&self) -> bool {
-        self.tenants_paused || self.ordered
-    }
-
     /// The lanes that are not paused.
     fn lanes(&self, claim: &Claim) -> Vec<Lane> {
         let paused = |lane: &&Lane| self.channels_paused.iter().any(|name| name == lane.channel.as_str());
@@ -196,8 +168,9 @@ const KEEP_LEASE: &str = "INSERT INTO {leases} (token, worker, until) VALUES (?1
 /// A message with the place of its lane.
 pub(super) type Found = (usize, Leased);
 
-/// Leases what may go.
-async fn lease(tx: &mut Tx<'_>, claim: &Claim, lanes: &[Lane], token: Uuid) -> Result<Vec<SqliteRow>> {
+/// Leases what may go, in the order of the lanes.
+async fn lease(tx: &mut Tx<'_>, claim: &Claim, lanes: &[Lane]) -> Result<Vec<Found>> {
+    let token = act_id(tx.now);
     let found = match claim.alone {
         true => mark_suspect(tx, claim, lanes, token).await?,
         false => mark(tx, claim, lanes, token).await?,
@@ -207,7 +180,7 @@ async fn lease(tx: &mut Tx<'_>, claim: &Claim, lanes: &[Lane], token: Uuid) -> R
     }
     let kept = tx.statement(KEEP_LEASE).bind(token).bind(Arc::clone(&claim.worker));
     tx.run(kept.bind((tx.now + claim.lease).as_micros())).await?;
-    tx.rows(tx.statement(LEASED).bind(token)).await
+    leased(tx, token, lanes).await
 }
 
 async fn mark(tx: &mut Tx<'_>, claim: &Claim, lanes: &[Lane], token: Uuid) -> Result<u64> {
@@ -279,58 +252,33 @@ SELECT q.id, m.payload, json_array(q.tenant, q.channel, q.priority, q.due, q.sin
 FROM {queue} q INDEXED BY {queue}_by_token CROSS JOIN {messages!m} ON m.id = q.id
 WHERE q.token = ?1 AND q.token IS NOT NULL";
 
-/// The places of lanes.
-pub(super) struct Places(HashMap<(Channel, i16), usize>);
-
-impl Places {
-    fn of(lanes: &[Lane]) -> Self {
-        let mut places = HashMap::new();
-        for (place, lane) in lanes.iter().enumerate() {
-            places.entry((lane.channel, priority_code(lane.priority))).or_insert(place);
-        }
-        Self(places)
+/// The messages of a fresh token, in the order of the lanes.
+async fn leased(tx: &mut Tx<'_>, token: Uuid, lanes: &[Lane]) -> Result<Vec<Found>> {
+    let rows = tx.rows(tx.statement(LEASED).bind(token)).await?;
+    let mut order: HashMap<(Channel, i16), usize> = HashMap::new();
+    for (place, lane) in lanes.iter().enumerate() {
+        order.entry((lane.channel, priority_code(lane.priority))).or_insert(place);
     }
-
-    /// The messages of a fresh token, in the order of the lanes, and those that cannot be read.
-    fn read(&self, rows: &[SqliteRow], token: Uuid) -> (Vec<Found>, Unreadable) {
-        let (mut found, mut unreadable) = (Vec::with_capacity(rows.len()), Vec::new());
-        for row in rows {
-            match read(row, token) {
-                Ok((lane, leased)) => found.push((self.0.get(&lane).copied().unwrap_or(usize::MAX), leased)),
-                Err(error) => unreadable.extend(column(row, 0).map(|id| (id, error))),
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        match read(row, token) {
+            Ok((lane, leased)) => {
+                found.push((order.get(&lane).copied().unwrap_or(usize::MAX), leased));
             }
+            Err(error) => give_up(tx, column(row, 0)?, &error).await?,
         }
-        found.sort_unstable_by_key(|(place, leased)| (*place, leased.terms.due, leased.lease.id));
-        (found, unreadable)
     }
+    found.sort_unstable_by_key(|(place, leased)| (*place, leased.terms.due, leased.lease.id));
+    Ok(found)
 }
 
-/// Rows that cannot be read, and why.
-pub(super) type Unreadable = Vec<(Uuid, Error)>;
-
-/// Gives them up.
-pub(super) struct GiveUp(pub(super) Unreadable);
-
-#[async_trait]
-impl Work for GiveUp {
-    type Answer = ();
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<()> {
-        give_up(tx, &self.0).await
-    }
-}
-
-const GIVE_UP: &str =
-    "UPDATE {queue!} SET state = 'dead', token = NULL, reason = ?2 WHERE id = ?1 AND state = 'leased'";
+const GIVE_UP: &str = "UPDATE {queue!} SET state = 'dead', token = NULL, reason = ?2 WHERE id = ?1";
 
 /// A row that cannot be read would keep all others of its claim from being leased, at every claim.
-async fn give_up(tx: &mut Tx<'_>, rows: &[(Uuid, Error)]) -> Result<()> {
-    for (id, error) in rows {
-        let event = Event::new(MessageId::from_uuid(*id), EventKind::Dead, tx.now).with_error(error);
-        tx.run(tx.statement(GIVE_UP).bind(*id).bind(error.to_string())).await?;
-        append(tx, std::iter::once([event].as_slice())).await?;
-    }
-    Ok(())
+async fn give_up(tx: &mut Tx<'_>, id: Uuid, error: &Error) -> Result<()> {
+    let event = Event::new(MessageId::from_uuid(id), EventKind::Dead, tx.now).with_error(error);
+    tx.run(tx.statement(GIVE_UP).bind(id).bind(error.to_string())).await?;
+    append(tx, std::iter::once([event].as_slice())).await
 }
 
 /// What a worker must know beside the payload, in the order of the array.

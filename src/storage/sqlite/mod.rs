@@ -21,7 +21,6 @@ use sqlx::SqliteConnection;
 
 use self::{
     cancel::Cancel,
-    claim::GiveUp,
     connect::{connect, for_writing},
     enqueue::Enqueue,
     fault::failed,
@@ -168,10 +167,7 @@ impl Messages for SqliteStore {
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed> {
         let edition = self.core.hub.edition();
-        let (claimed, unreadable) = self.writer.run(claim.clone()).await?.read();
-        if !unreadable.is_empty() {
-            self.writer.run(GiveUp(unreadable)).await?;
-        }
+        let claimed = self.writer.run(claim.clone()).await?;
         if claimed.leased.len() < claim.limit {
             self.core.heard.fetch_max(edition, Ordering::AcqRel);
         }
