@@ -26,10 +26,20 @@ pub(crate) struct Job {
     pub(crate) excused: u32,
     pub(crate) pending: Option<Vec<u32>>,
     pub(crate) pinned: Option<Arc<str>>,
-    pub(crate) lease: Option<(Uuid, Timestamp)>,
+    pub(crate) lease: Option<Hold>,
     pub(crate) started: bool,
     pub(crate) cancel: bool,
     pub(crate) paused_by: Option<Pause>,
+}
+
+/// A lease, and whether its message may have begun.
+#[derive(Clone, Copy)]
+pub(crate) struct Hold {
+    pub(crate) token: Uuid,
+    pub(crate) until: Timestamp,
+    /// The message's place in its claim.
+    pub(crate) place: usize,
+    pub(crate) begun: bool,
 }
 
 pub(crate) fn lease_lost(id: MessageId) -> Error {
@@ -64,7 +74,7 @@ impl Row {
 
     /// The job, if this lease is on it.
     pub(crate) fn held(&mut self, token: Uuid) -> Option<&mut Job> {
-        self.job.as_mut().filter(|job| job.lease.is_some_and(|(held, _)| held == token))
+        self.job.as_mut().filter(|job| job.lease.is_some_and(|hold| hold.token == token))
     }
 
     pub(crate) fn cancel(&mut self, now: Timestamp) {
@@ -76,6 +86,7 @@ impl Row {
         let Some(job) = &mut self.job else { return };
         let mut lost = Lost::new(self.record.id, job.terms.on_unknown, &job.place);
         (lost.started, lost.cancel) = (job.started, job.cancel);
+        lost.begun = job.lease.is_some_and(|hold| hold.begun);
         let recovery = lost.recover(now);
         (job.lease, job.started, job.place.losses) = (None, false, recovery.losses);
         job.place.reason = recovery.reason.or(job.place.reason.take());

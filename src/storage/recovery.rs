@@ -25,6 +25,8 @@ pub struct Lost {
     pub on_unknown: OnUnknown,
     /// Whether its start was written down since it was claimed.
     pub started: bool,
+    /// Whether the mark of its claim has passed it.
+    pub begun: bool,
     /// Whether someone asked meanwhile to cancel it.
     pub cancel: bool,
     /// How many attempts were counted.
@@ -63,10 +65,11 @@ fn reason(losses: u32) -> Arc<str> {
 }
 
 impl Lost {
-    /// The message of this id and policy, at its place in the queue: not started, and not cancelled.
+    /// The message of this id and policy, at its place in the queue: not started, not cancelled, and passed by
+    /// the mark of its claim.
     pub fn new(id: MessageId, on_unknown: OnUnknown, place: &Place) -> Self {
         let Place { attempts, losses, generation, .. } = *place;
-        Self { id, on_unknown, started: false, cancel: false, attempts, losses, generation }
+        Self { id, on_unknown, started: false, begun: true, cancel: false, attempts, losses, generation }
     }
 
     /// What becomes of it by the contract of [`Messages`](super::Messages), `now` by the store's clock.
@@ -76,7 +79,7 @@ impl Lost {
 
     /// Nobody can know more than: it was started, or it could have been.
     const fn is_loss(&self) -> bool {
-        self.started || matches!(self.on_unknown, OnUnknown::Retry)
+        self.started || (self.begun && matches!(self.on_unknown, OnUnknown::Retry))
     }
 
     fn unharmed(&self, now: Timestamp) -> Recovery {
@@ -141,7 +144,7 @@ mod tests {
 
     fn lost(on_unknown: OnUnknown, started: bool, losses: u32) -> Lost {
         let id = MessageId::new(Timestamp::from_secs(1));
-        Lost { id, on_unknown, started, cancel: false, attempts: 4, losses, generation: 2 }
+        Lost { id, on_unknown, started, begun: true, cancel: false, attempts: 4, losses, generation: 2 }
     }
 
     /// State, losses, and the kinds and attempts of events.
@@ -177,6 +180,16 @@ mod tests {
             let found = verdict(&lost(policy, started, losses));
             assert_eq!(found, (state, after, events(kinds)), "{policy:?}, started {started}, {losses}");
         }
+    }
+
+    #[test]
+    fn what_the_mark_did_not_pass_is_unharmed_unless_it_was_started() {
+        let beyond =
+            |policy, started, losses| Lost { begun: false, ..lost(policy, started, losses) }.recover(NOW);
+        let unharmed = |state, losses| Recovery { state: Some(state), losses, reason: None, events: vec![] };
+        assert_eq!(beyond(OnUnknown::Retry, false, 0), unharmed(QueueState::Ready, 0));
+        assert_eq!(beyond(OnUnknown::Retry, false, 2), unharmed(QueueState::Suspect, 2));
+        assert_eq!(beyond(OnUnknown::Retry, true, 0).losses, 1);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(crate) struct Shaky {
     claims: Arc<AtomicUsize>,
     failures: Arc<AtomicUsize>,
     starts: Arc<AtomicUsize>,
+    marks: Arc<AtomicUsize>,
 }
 
 impl Shaky {
@@ -28,6 +29,7 @@ impl Shaky {
             claims: Arc::default(),
             failures: Arc::default(),
             starts: Arc::default(),
+            marks: Arc::default(),
         }
     }
 
@@ -47,6 +49,11 @@ impl Shaky {
     /// How many messages were started durably.
     pub(crate) fn starts(&self) -> usize {
         self.starts.load(Ordering::SeqCst)
+    }
+
+    /// How often a mark was moved.
+    pub(crate) fn marks(&self) -> usize {
+        self.marks.load(Ordering::SeqCst)
     }
 
     fn check(&self) -> Result<()> {
@@ -70,6 +77,12 @@ impl Messages for Shaky {
         self.check()?;
         self.starts.fetch_add(leases.len(), Ordering::SeqCst);
         self.store.start(leases).await
+    }
+
+    async fn begin(&self, last: &Lease) -> Result<()> {
+        self.check()?;
+        self.marks.fetch_add(1, Ordering::SeqCst);
+        self.store.begin(last).await
     }
 
     async fn renew(&self, leases: &[Lease], lease: std::time::Duration) -> Result<Vec<Result<()>>> {

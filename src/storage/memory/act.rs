@@ -72,7 +72,7 @@ impl State {
             *depths.entry((job.channel(), job.state)).or_default() += 1;
             let waiting = matches!(job.state, QueueState::Ready | QueueState::Suspect).then_some(job.due);
             stats.oldest_waiting = earlier(stats.oldest_waiting, waiting, now);
-            let lease = job.hold.map(|hold| hold.until);
+            let lease = job.hold.as_ref().map(|hold| hold.until);
             stats.oldest_expired_lease = earlier(stats.oldest_expired_lease, lease, now);
         }
         let depths = depths.into_iter().map(|((channel, state), count)| Depth::new(channel, state, count));

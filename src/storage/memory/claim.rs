@@ -1,6 +1,9 @@
 //! Claims, and the recovery of what was lost.
 
-use std::ops::Bound::{Excluded, Included};
+use std::{
+    ops::Bound::{Excluded, Included},
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 use uuid::Uuid;
 
@@ -22,7 +25,16 @@ const MOST_ID: MessageId = MessageId::from_uuid(Uuid::max());
 struct Wish<'a> {
     claim: &'a Claim,
     now: Timestamp,
-    hold: Hold,
+    token: Uuid,
+    mark: Arc<AtomicUsize>,
+}
+
+impl Wish<'_> {
+    /// The lease of the message at `place`.
+    fn hold(&self, place: usize) -> Hold {
+        let until = self.now + self.claim.lease;
+        Hold { token: self.token, until, place, mark: Arc::clone(&self.mark) }
+    }
 }
 
 /// Whether a message that is due can be leased.
@@ -35,7 +47,7 @@ enum Verdict {
 impl State {
     pub(super) fn claim(&mut self, claim: &Claim, token: Uuid, now: Timestamp) -> Claimed {
         self.recover(&claim.scope, now);
-        let wish = Wish { claim, now, hold: Hold { token, until: now + claim.lease } };
+        let wish = Wish { claim, now, token, mark: Arc::new(AtomicUsize::new(claim.begin)) };
         let mut claimed = Claimed::nothing(now);
         if !self.pauses.contains(&Pause::All) {
             match claim.alone {
@@ -86,19 +98,19 @@ impl State {
             let next = self.queue.index.ready.range((Excluded(after), Included(end))).next().copied();
             let Some(next) = next else { return };
             after = next;
-            leased.extend(self.try_lease(wish, next.3));
+            leased.extend(self.try_lease(wish, next.3, leased.len()));
         }
     }
 
     fn claim_suspect(&mut self, wish: &Wish<'_>, leased: &mut Vec<Leased>) {
         let first = self.due_suspects(wish).next().filter(|_| wish.claim.limit > 0);
-        leased.extend(first.and_then(|id| self.try_lease(wish, id)));
+        leased.extend(first.and_then(|id| self.try_lease(wish, id, 0)));
     }
 
-    fn try_lease(&mut self, wish: &Wish<'_>, id: MessageId) -> Option<Leased> {
+    fn try_lease(&mut self, wish: &Wish<'_>, id: MessageId, place: usize) -> Option<Leased> {
         let job = self.queue.job(id)?;
         match self.verdict(wish, job) {
-            Verdict::Lease => self.queue.change(id, |job| job.lease(wish.hold)),
+            Verdict::Lease => self.queue.change(id, |job| job.lease(wish.hold(place))),
             Verdict::Park(by) => {
                 self.queue.change(id, |job| job.park(by));
                 None

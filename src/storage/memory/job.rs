@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use uuid::Uuid;
@@ -47,10 +50,26 @@ pub(super) struct Job {
 }
 
 /// A lease as the store knows it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Hold {
     pub(super) token: Uuid,
     pub(super) until: Timestamp,
+    /// Its place in its claim.
+    pub(super) place: usize,
+    /// How many of its claim may have begun; one number for all of them.
+    pub(super) mark: Arc<AtomicUsize>,
+}
+
+impl Hold {
+    /// True if it may have begun.
+    pub(super) fn has_begun(&self) -> bool {
+        self.place < self.mark.load(Ordering::Relaxed)
+    }
+
+    /// Lets all of its claim begin, up to and with it.
+    pub(super) fn begin(&self) {
+        self.mark.fetch_max(self.place + 1, Ordering::Relaxed);
+    }
 }
 
 impl Job {
@@ -108,6 +127,7 @@ impl Job {
             id: self.id(),
             on_unknown: self.terms.on_unknown,
             started: self.started,
+            begun: self.hold.as_ref().is_none_or(Hold::has_begun),
             cancel: self.cancel,
             attempts: self.attempts,
             losses: self.losses,
@@ -122,8 +142,8 @@ impl Job {
     }
 
     pub(super) fn lease(&mut self, hold: Hold) -> Leased {
+        let (lease, begun) = (Lease { id: self.id(), token: hold.token }, hold.has_begun());
         (self.state, self.hold, self.started) = (QueueState::Leased, Some(hold), false);
-        let lease = Lease { id: self.id(), token: hold.token };
         let terms = Terms { due: Some(self.due), ..self.terms.clone() };
         Leased {
             key: self.slot.record.key.clone(),
@@ -131,6 +151,7 @@ impl Job {
             attempts: self.attempts,
             excused: self.excused,
             losses: self.losses,
+            begun,
             generation: self.generation,
             pending: self.pending.clone(),
             pinned: self.pinned.clone(),
@@ -139,8 +160,8 @@ impl Job {
     }
 
     /// The lease, if it is this one.
-    pub(super) fn held_by(&self, lease: &Lease) -> Option<Hold> {
-        self.hold.filter(|hold| hold.token == lease.token)
+    pub(super) fn held_by(&self, lease: &Lease) -> Option<&Hold> {
+        self.hold.as_ref().filter(|hold| hold.token == lease.token)
     }
 
     pub(super) fn note(&mut self, events: impl IntoIterator<Item = Event>) {
@@ -224,7 +245,7 @@ impl Queue {
     }
 
     /// The message that has this lease.
-    pub(super) fn holder(&self, lease: &Lease) -> Result<(&Job, Hold)> {
+    pub(super) fn holder(&self, lease: &Lease) -> Result<(&Job, &Hold)> {
         let job = self.job(lease.id);
         job.and_then(|job| Some((job, job.held_by(lease)?))).ok_or_else(|| lease_lost(lease.id))
     }
@@ -240,7 +261,7 @@ impl Index {
 
     fn add(&mut self, job: &Job) {
         let id = job.id();
-        match (job.state, job.hold) {
+        match (job.state, &job.hold) {
             (QueueState::Ready, _) => drop(self.ready.insert(ready_key(job))),
             (QueueState::Suspect, _) => drop(self.suspects.insert((job.due, id))),
             (QueueState::Leased, Some(hold)) => drop(self.leased.insert((hold.until, id))),
@@ -254,7 +275,7 @@ impl Index {
 
     fn remove(&mut self, job: &Job) {
         let id = job.id();
-        match (job.state, job.hold) {
+        match (job.state, &job.hold) {
             (QueueState::Ready, _) => drop(self.ready.remove(&ready_key(job))),
             (QueueState::Suspect, _) => drop(self.suspects.remove(&(job.due, id))),
             (QueueState::Leased, Some(hold)) => drop(self.leased.remove(&(hold.until, id))),

@@ -167,6 +167,10 @@ impl Messages for MemoryStore {
         Ok(self.write(|state, now| leases.iter().map(|lease| state.start(lease, now)).collect()))
     }
 
+    async fn begin(&self, last: &Lease) -> Result<()> {
+        self.write(|state, now| state.begin(last, now))
+    }
+
     async fn renew(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Result<()>>> {
         Ok(self.write(|state, now| leases.iter().map(|held| state.renew(held, lease, now)).collect()))
     }

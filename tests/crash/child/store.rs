@@ -65,7 +65,7 @@ impl Messages for Watched {
     }
 
     tidings::forward_messages! { [self.inner]
-        record renew cancel append_events act pause resume prune
+        record begin renew cancel append_events act pause resume prune
         tracked timeline list stats acts pauses by_vendor_id tenant_of wake woken
     }
 

@@ -67,6 +67,9 @@ pub(super) enum Flaw {
     LimitsAreIgnored,
     ListsAreTurned,
     LossesAreForgiven,
+    MarksAreForgotten,
+    MarksAreOfAll,
+    MarksGoTooFar,
     NeverWakes,
     NextDueIsNotSaid,
     NoAct,
@@ -76,6 +79,7 @@ pub(super) enum Flaw {
     NoEventCodes,
     NoLanesAreAll,
     NoLeft,
+    NoMarks,
     NoOrder,
     NoPause,
     NoPlaceInLists,
@@ -193,6 +197,8 @@ impl Broken {
                 claim.limit = usize::MAX;
             }
             Flaw::EverythingIsReadable => claim.newest_payload = u16::MAX,
+            Flaw::MarksGoTooFar => claim.begin = claim.begin.saturating_add(1),
+            Flaw::NoMarks => claim.begin = usize::MAX,
             Flaw::LeasesAreShort => claim.lease /= 2,
             Flaw::LeasesNeverEnd => claim.lease *= 1_000,
             Flaw::NoLanesAreAll if claim.lanes.is_empty() => {
@@ -383,6 +389,21 @@ impl Messages for Broken {
         let leases: Vec<_> = leases.iter().map(|lease| self.real(*lease)).collect();
         let answers = self.memory.start(&leases).await?;
         Ok(answers.into_iter().map(|answer| self.forgiven(answer, 1)).collect())
+    }
+
+    async fn begin(&self, last: &Lease) -> Result<()> {
+        if self.is(Flaw::MarksAreForgotten) {
+            return Ok(());
+        }
+        if self.is(Flaw::MarksAreOfAll) {
+            let leased: Vec<_> = lock(&self.known).leased.values().map(|(leased, _)| leased.lease).collect();
+            for lease in leased {
+                // Some of them are over.
+                let _ = self.memory.begin(&lease).await;
+            }
+        }
+        let answer = self.memory.begin(&self.real(*last)).await;
+        self.forgiven(answer, ())
     }
 
     async fn renew(&self, leases: &[Lease], by: Duration) -> Result<Vec<Result<()>>> {
