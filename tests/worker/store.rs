@@ -15,6 +15,7 @@ use tidings::{
 pub(crate) struct Shaky {
     store: Arc<MemoryStore>,
     broken: Arc<AtomicBool>,
+    unmarked: Arc<AtomicBool>,
     claims: Arc<AtomicUsize>,
     failures: Arc<AtomicUsize>,
     starts: Arc<AtomicUsize>,
@@ -26,6 +27,7 @@ impl Shaky {
         Self {
             store: Arc::clone(store),
             broken: Arc::default(),
+            unmarked: Arc::default(),
             claims: Arc::default(),
             failures: Arc::default(),
             starts: Arc::default(),
@@ -35,6 +37,11 @@ impl Shaky {
 
     pub(crate) fn set_broken(&self, broken: bool) {
         self.broken.store(broken, Ordering::SeqCst);
+    }
+
+    /// Whether marks cannot be moved.
+    pub(crate) fn set_unmarked(&self, unmarked: bool) {
+        self.unmarked.store(unmarked, Ordering::SeqCst);
     }
 
     pub(crate) fn claims(&self) -> usize {
@@ -81,6 +88,10 @@ impl Messages for Shaky {
 
     async fn begin(&self, last: &Lease) -> Result<()> {
         self.check()?;
+        if self.unmarked.load(Ordering::SeqCst) {
+            self.failures.fetch_add(1, Ordering::SeqCst);
+            return Err(Error::new(ErrorKind::Storage, "no marks (as asked for)"));
+        }
         self.marks.fetch_add(1, Ordering::SeqCst);
         self.store.begin(last).await
     }
