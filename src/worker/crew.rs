@@ -92,6 +92,16 @@ impl Crew {
         }
     }
 
+    /// Takes back what waits of those that `wanted` picks.
+    pub(super) fn withdraw(&self, wanted: impl Fn(&Boxed) -> bool) -> Vec<Boxed> {
+        let mut floor = self.floor();
+        let taken = floor.take(wanted);
+        if floor.is_low() {
+            self.low.notify_one();
+        }
+        taken
+    }
+
     /// A place is free again.
     pub(super) fn free(&self, channel: Channel, signal: Signal) {
         let now = self.clock.monotonic();

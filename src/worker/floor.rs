@@ -281,6 +281,7 @@ impl<J> Floor<J> {
                 *waiting = stay;
                 taken.extend::<VecDeque<J>>(out);
             }
+            self.low |= bench.due() > 0;
         }
         taken
     }
@@ -352,6 +353,16 @@ mod tests {
         assert_eq!(begun, [1, 2, 3, 4, 5], "and no further");
         assert_eq!(floor.take(|n| *n == 7), [7]);
         assert_eq!(floor.put_back(true).len(), 13);
+    }
+
+    #[test]
+    fn what_is_behind_is_not_forgotten_when_those_before_it_are_taken() {
+        let mut floor = floor(8, &[(Channel::Email, 8)]);
+        (0..3).for_each(|n| floor.add(Channel::Email, n));
+        floor.add_behind(Channel::Email, 9);
+        assert!(!floor.is_low());
+        assert_eq!(floor.take(|n| *n < 3), [0, 1, 2]);
+        assert!(floor.is_low() && floor.due() == [&9]);
     }
 
     #[test]

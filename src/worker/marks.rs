@@ -58,7 +58,7 @@ fn is_lost(error: &Error) -> bool {
 
 /// Hands back what may not begin now: whoever claims it next may have better luck.
 fn give_back(crew: &Crew, batch: &Arc<Batch>, error: &Error) {
-    let back = crew.floor().take(|job: &Boxed| Arc::ptr_eq(&job.batch, batch) && !job.may_begin());
+    let back = crew.withdraw(|job: &Boxed| Arc::ptr_eq(&job.batch, batch) && !job.may_begin());
     if !is_lost(error) {
         crew.counters.store_failures.one();
     }
