@@ -114,7 +114,8 @@ impl WorkerBuilder {
     }
 
     /// How many messages of a channel may wait here for a free place, ahead of their time; twice the
-    /// concurrency if not set. Those with [`on_unknown`](crate::OnUnknown) hold or give up never do.
+    /// concurrency if not set. If the worker is killed they return unharmed, but for the few that were
+    /// about to begin. Those with [`on_unknown`](crate::OnUnknown) hold or give up never do.
     pub fn prefetch(mut self, messages: usize) -> Self {
         self.prefetch = Some(messages);
         self
