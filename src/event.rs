@@ -300,9 +300,14 @@ impl Event {
                 attempt: self.attempt,
                 recipient: self.recipient,
                 kind: &self.kind,
-                text: if self.kind == EventKind::OptionSkipped { self.text.as_deref() } else { None },
+                text: self.text.as_deref().filter(|_| self.is_told_by_text()),
             },
         }
+    }
+
+    /// Several options may be skipped at one attempt, and several workers lost.
+    fn is_told_by_text(&self) -> bool {
+        matches!(self.kind, EventKind::OptionSkipped | EventKind::Recovered)
     }
 }
 
@@ -321,7 +326,7 @@ pub enum EventId<'a> {
         recipient: Option<u32>,
         /// What happened.
         kind: &'a EventKind,
-        /// Tells skipped options apart.
+        /// Tells skipped options apart, and workers that were lost one after the other.
         text: Option<&'a str>,
     },
     /// One that a vendor told us.

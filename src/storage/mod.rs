@@ -72,7 +72,7 @@ pub use sqlite::{SqliteOptions, SqliteStore};
 /// - **Recovery.** A message whose lease is over is claimable again by any claim. If it was started, or
 ///   could have been (its policy for unknown outcomes is `retry`, and the mark has passed it),
 ///   that is a loss: counted, with a `recovered` event of attempt `attempts + 1` (`attempts` if it was
-///   started durably). After the second loss it is a [suspect](QueueState::Suspect), after the third
+///   started durably), one for each loss. After the second loss it is a [suspect](QueueState::Suspect), after the third
 ///   it is dead, with a `dead` event. Otherwise it returns unharmed. If it was started and its
 ///   policy is `hold` it is held, with a `held` event; if the policy is `give_up` it is done, with an
 ///   `unknown` event. A claim recovers within its scope, whatever its lanes are; if many leases are

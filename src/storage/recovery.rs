@@ -94,8 +94,9 @@ impl Lost {
         let losses = self.losses.saturating_add(1);
         let reason = reason(losses);
         let (state, kind) = self.verdict(losses);
-        let mut events = vec![self.event(EventKind::Recovered, None, now)];
-        events.extend(kind.map(|kind| self.event(kind, Some(&reason), now)));
+        // With the reason, which counts: the next loss of the same attempt is another event.
+        let events = std::iter::once(EventKind::Recovered).chain(kind);
+        let events = events.map(|kind| self.event(kind, &reason, now)).collect();
         Recovery { state, losses, reason: Some(reason), events }
     }
 
@@ -110,10 +111,10 @@ impl Lost {
         }
     }
 
-    fn event(&self, kind: EventKind, text: Option<&Arc<str>>, now: Timestamp) -> Event {
+    fn event(&self, kind: EventKind, text: &Arc<str>, now: Timestamp) -> Event {
         let attempt = if self.started { self.attempts } else { self.attempts.saturating_add(1) };
         let mut event = own(self.id, kind, self.generation, now);
-        (event.attempt, event.text) = (attempt, text.cloned());
+        (event.attempt, event.text) = (attempt, Some(Arc::clone(text)));
         event
     }
 }
@@ -205,6 +206,14 @@ mod tests {
             let (state, _, found) = verdict(&lost);
             assert_eq!((state, found), (None, events), "{policy:?}, started {started}");
         }
+    }
+
+    #[test]
+    fn each_loss_of_an_attempt_is_an_event_of_its_own() {
+        let lost = lost(OnUnknown::Retry, false, 0);
+        let event = |losses| Lost { losses, ..lost.clone() }.recover(NOW).events.swap_remove(0);
+        assert_eq!(event(0).id(), event(0).id(), "whoever recovers it");
+        assert_ne!(event(0).id(), event(1).id());
     }
 
     #[test]

@@ -183,6 +183,7 @@ macro_rules! __storage_tests {
             a_suspect_is_claimed_alone
             after_the_third_loss_it_is_dead
             any_claim_recovers
+            each_loss_leaves_an_event
             order_is_kept_by_what_never_began
             returning_forgives_nothing
             settling_forgives_losses

@@ -82,6 +82,18 @@ fn nothing_but_recovery() -> Claim {
     Claim::new("conformance", vec![lane], 1, LEASE)
 }
 
+/// The second loss is told of as well as the first.
+pub async fn each_loss_leaves_an_event<H: Harness>(harness: &H) {
+    let trial = Trial::of(
+        harness,
+        "Each loss of a row leaves a `recovered` event of its own, though they are of one attempt.",
+    )
+    .await;
+    let id = trial.lost(trial.entry(), 3).await;
+    trial.claimed(&nothing_but_recovery()).await;
+    trial.story_is(id, &[("recovered", 1), ("recovered", 1), ("recovered", 1), ("dead", 1)]).await;
+}
+
 /// New messages in the hands of one worker, so many of which may begin.
 async fn ahead<S: Messages>(trial: &Trial<S>, count: usize, begin: usize) -> Vec<Leased> {
     let made = trial.enqueue_all((0..count).map(|_| trial.entry()).collect()).await;

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::{Arc, Clock, DurableHarness, Harness, MemoryStore};
 use crate::{
     error::{Error, ErrorKind, Result},
-    event::{Event, Status},
+    event::{Event, EventKind, Status},
     id::{DeliveryId, Fingerprint, MessageId, TenantId},
     message::Channel,
     storage::{
@@ -90,6 +90,7 @@ pub(super) enum Flaw {
     NoTenantOf,
     NoVendorIds,
     OneEventOfMany,
+    OneLossIsTold,
     OneSettlementOfMany,
     OnlyOneIsWoken,
     OrderReachesAcrossTenants,
@@ -510,6 +511,12 @@ impl Messages for Broken {
         let mut events = self.memory.timeline(tenant, id).await?;
         match self.flaw {
             Flaw::NoEventCodes => events.iter_mut().for_each(|event| event.code = None),
+            Flaw::OneLossIsTold => {
+                let mut told = false;
+                events.retain(|event| {
+                    event.kind != EventKind::Recovered || !std::mem::replace(&mut told, true)
+                });
+            }
             Flaw::TimelinesAreTurned => events.reverse(),
             _ => {}
         }

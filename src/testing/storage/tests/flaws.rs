@@ -128,6 +128,7 @@ broken! {
     NoTenantOf => reading: a_message_tells_its_tenant;
     NoVendorIds => reading: a_vendor_id_finds_its_delivery;
     OneEventOfMany => settling: a_message_may_have_several_vendor_ids;
+    OneLossIsTold => recovering: each_loss_leaves_an_event;
     OneSettlementOfMany => settling: many_settle_at_once;
     OnlyOneIsWoken => waking: all_who_wait_are_woken;
     OrderReachesAcrossTenants => ordering: ordering_keys_of_tenants_are_apart;
