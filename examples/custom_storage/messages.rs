@@ -96,7 +96,7 @@ impl Messages for Notebook {
         for row in book.rows.values_mut().filter(|row| scope.covers(&row.record.tenant)) {
             let works = row.state().is_some_and(|state| act.works_on().contains(&state));
             if works && filter.matches(&row.record, row.state()) {
-                row.act(act, record.note.as_ref(), now);
+                row.act(&record, now);
                 record.changed += 1;
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidings::{
     Error, ErrorKind, Event, EventKind, Fingerprint, MessageId, Timestamp,
     message::Payload,
-    storage::{Act, Lost, Next, Pause, Place, QueueState, Record, Settlement, Terms, Tracked},
+    storage::{Act, ActRecord, Lost, Next, Pause, Place, QueueState, Record, Settlement, Terms, Tracked},
 };
 use uuid::Uuid;
 
@@ -126,10 +126,11 @@ impl Row {
         }
     }
 
-    pub(crate) fn act(&mut self, act: Act, note: Option<&Arc<str>>, now: Timestamp) {
+    pub(crate) fn act(&mut self, record: &ActRecord, now: Timestamp) {
         let Some(job) = &mut self.job else { return };
-        match act {
-            Act::Hold => (job.place.state, job.place.reason) = (QueueState::Held, note.cloned()),
+        let event = record.event(self.record.id, job.place.generation, job.place.attempts, now);
+        match record.act {
+            Act::Hold => (job.place.state, job.place.reason) = (QueueState::Held, record.note.clone()),
             Act::Release => {
                 job.place.reason = None;
                 job.wait();
@@ -138,10 +139,10 @@ impl Row {
                 let generation = job.place.generation + 1;
                 job.place = Place::new(QueueState::Ready, now);
                 (job.place.generation, job.since, job.excused, job.pinned) = (generation, now, 0, None);
-                self.tell(EventKind::Queued, now);
             }
-            _ => self.cancel(now),
+            _ => self.job = None,
         }
+        self.note(event);
     }
 }
 

@@ -80,7 +80,8 @@ pub use sqlite::{SqliteOptions, SqliteStore};
 /// - **Wishes to cancel** of a message that a worker has are kept: whatever would let it wait again (any
 ///   settlement but `Done` and `Dead`, or recovery) lets it leave the queue with a `cancelled` event instead.
 /// - **Events of the store's own** are of the message's generation, of no recipient, and at the store's clock.
-///   Those of recovery have its attempt, `cancelled` the attempts so far, `queued` of a replay none.
+///   Those of recovery have its attempt, `queued` of a replay none, the others the attempts so far. Those that an act
+///   leaves are what [`ActRecord::event`] makes.
 /// - **Order.** Of messages with one tenant and ordering key at most one is leased at any time, and
 ///   none while one with a smaller id is in the queue, unless that is dead or held.
 /// - **Replay** keeps who is [left](Settlement::left): recipients that have the message do not get it

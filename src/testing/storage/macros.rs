@@ -49,6 +49,7 @@ macro_rules! __storage_tests {
             an_act_keeps_to_its_scope
             an_act_keeps_to_its_states
             cancel_withdraws_what_waits
+            hold_and_release_are_told
             hold_keeps_the_note_as_reason
             hold_stops_what_waits
             release_keeps_suspects

@@ -19,6 +19,9 @@ use crate::{
 
 const ADDRESSES: [&str; 3] = ["a@example.org", "b@example.org", "c@example.org"];
 
+/// The newest version of a payload.
+pub(super) const NEWEST: u16 = 9;
+
 /// What is random, and what the script knows so far.
 pub(super) struct Script {
     seed: u64,
@@ -148,7 +151,7 @@ impl Script {
         let blobs =
             self.maybe(10, |script| vec![Fingerprint::of(&[script.random.u8(..)])]).unwrap_or_default();
         let payload = Payload {
-            version: if self.chance(5) { 9 } else { 1 },
+            version: if self.chance(5) { NEWEST } else { 1 },
             codec: "json".into(),
             key_id: None,
             bytes: record.id.to_string().into(),
@@ -213,7 +216,7 @@ impl Script {
             claim.lanes.retain(|lane| seen.insert((lane.channel, lane.priority)));
         }
         claim.alone = self.chance(25);
-        claim.newest_payload = if self.chance(30) { 9 } else { 2 };
+        claim.newest_payload = if self.chance(30) { NEWEST } else { 2 };
         claim.begin = self.one(&[0, usize::MAX, limit / 2]);
         if self.orders() || self.a_tenant_is_paused() {
             // Which are the first is open where a store looks several times.

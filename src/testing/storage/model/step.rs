@@ -169,7 +169,7 @@ impl Twins {
     async fn claim_within(&mut self, claim: &Claim) {
         let (left, right) = (self.left.claim(claim).await, self.right.claim(claim).await);
         let view = self.view();
-        let claimed = |answer: &Result<_>| told(answer.clone().map(|claimed| view.claimed(&claimed)));
+        let claimed = |answer: &Result<_>| told(answer.clone().map(|claimed| view.claimed(claim, &claimed)));
         self.same("claim", claimed(&left), claimed(&right));
         if let (Ok(left), Ok(right)) = (left, right) {
             for (left, right) in left.leased.iter().zip(&right.leased) {

@@ -32,6 +32,7 @@ use crate::{
 /// What is wrong with a store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Flaw {
+    ActsAreNotTold,
     ActsIgnoreFilters,
     ActsIgnoreScopes,
     AllKeysAreOne,
@@ -510,6 +511,7 @@ impl Messages for Broken {
     async fn timeline(&self, tenant: &TenantId, id: MessageId) -> Result<Vec<Event>> {
         let mut events = self.memory.timeline(tenant, id).await?;
         match self.flaw {
+            Flaw::ActsAreNotTold => events.retain(|event| event.source.is_none()),
             Flaw::NoEventCodes => events.iter_mut().for_each(|event| event.code = None),
             Flaw::OneLossIsTold => {
                 let mut told = false;

@@ -39,6 +39,7 @@ macro_rules! broken {
 }
 
 broken! {
+    ActsAreNotTold => acting: hold_and_release_are_told;
     ActsIgnoreFilters => acting: an_act_keeps_to_its_filter an_act_keeps_to_its_states;
     ActsIgnoreScopes => acting: an_act_keeps_to_its_scope;
     AllKeysAreOne => limits: keys_of_limits_are_apart all_asks_are_met_or_none;
