@@ -37,18 +37,10 @@ impl Inner {
             Ok(found) => {
                 let mut left = &found[..];
                 let own = |record: &&Record| left.split_off(..record.recipients.len()).unwrap_or_default();
-                records.iter().map(own).map(someone_may_receive).collect()
+                records.iter().map(own).map(Suppression::admit).collect()
             }
             Err(error) => records.iter().map(|_| Err(error.clone())).collect(),
         }
-    }
-}
-
-/// Refuses a message all of whose recipients are barred.
-pub(super) fn someone_may_receive(barred: &[Option<Suppression>]) -> Result<()> {
-    match barred.first() {
-        Some(Some(first)) if barred.iter().all(Option::is_some) => Err(first.refusal()),
-        _ => Ok(()),
     }
 }
 
@@ -81,11 +73,7 @@ impl<M: Message> Audience<M> {
 
     /// Refuses a message that nobody may receive.
     pub(super) fn admit(&self) -> Result<()> {
-        let everyone = !self.barred.is_empty() && self.barred.iter().all(Option::is_some);
-        match self.barred.first() {
-            Some(Some(suppression)) if everyone => Err(suppression.refusal()),
-            _ => Ok(()),
-        }
+        Suppression::admit(&self.barred)
     }
 
     /// The item for those who remain.

@@ -97,6 +97,8 @@ struct Kept {
     /// True if the blobs are not in the store of the messages.
     blobs_apart: bool,
     suppressions: Option<Arc<dyn SuppressionStore>>,
+    /// True if the suppressions are not in the store of the messages.
+    list_apart: bool,
 }
 
 impl Default for MessengerBuilder {
@@ -261,6 +263,7 @@ impl MessengerBuilder {
             blobs: Some(store.clone()),
             blobs_apart: false,
             suppressions: Some(store),
+            list_apart: false,
         };
         self
     }
@@ -268,6 +271,7 @@ impl MessengerBuilder {
     /// Where messages are kept, if not in the [`store`](Self::store); to be called after that.
     pub fn messages(mut self, messages: impl Messages) -> Self {
         self.kept.messages = Some(Arc::new(messages));
+        self.kept.list_apart = true;
         self
     }
 
@@ -282,6 +286,7 @@ impl MessengerBuilder {
     /// called after that.
     pub fn suppressions(mut self, suppressions: impl SuppressionStore) -> Self {
         self.kept.suppressions = Some(Arc::new(suppressions));
+        self.kept.list_apart = true;
         self
     }
 
@@ -331,6 +336,7 @@ impl MessengerBuilder {
             #[cfg(any(feature = "sqlite", feature = "postgres"))]
             blobs_apart: self.kept.blobs_apart,
             suppressions: self.kept.suppressions.unwrap_or(memory),
+            list_apart: self.kept.list_apart,
             cx,
             ids: MessageIds::default(),
             total: self.total,

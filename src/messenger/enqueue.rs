@@ -24,7 +24,7 @@ use crate::{
     event::OnUnknown,
     id::{Fingerprint, TenantId},
     message::{AnyMessage, Channel, Payload, Priority, on_any},
-    storage::{Enqueued, Entry, Record},
+    storage::{Enqueued, Entry, Record, Suppression},
     time::Timestamp,
 };
 
@@ -201,7 +201,9 @@ pub(super) async fn enqueue_all(messenger: &Messenger, drafts: Vec<Draft>) -> Ve
             Err(error) => answers[place] = Err(error),
         }
     }
-    refuse_barred(messenger, &mut waiting, &mut answers).await;
+    if inner.list_apart {
+        refuse_barred(messenger, &mut waiting, &mut answers).await;
+    }
     let (mut places, mut entries) = (Vec::with_capacity(waiting.len()), Vec::with_capacity(waiting.len()));
     for (place, Candidate { entry, files }) in waiting {
         match keep(inner, files).await {
@@ -242,12 +244,14 @@ struct Candidate {
 async fn candidate(messenger: &Messenger, draft: Draft) -> Result<Candidate> {
     let Messenger { inner, tenant } = messenger;
     let Draft { message, options } = draft;
-    let (entry, files) = on_any!(message, message => {
+    let (mut entry, files) = on_any!(message, message => {
         let fingerprint = fingerprint(&options, &message)?;
         let admitted = admit(inner, tenant, Box::new(message), &options)?;
         deliverable(inner, tenant, &*admitted.message).await?;
         entry(tenant, admitted, &options, fingerprint)?
     });
+    // A list that is apart is asked before.
+    entry.unless_suppressed = !inner.list_apart;
     Ok(Candidate { entry, files })
 }
 
@@ -290,7 +294,7 @@ async fn refuse_barred(
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) async fn early<M: Routed>(inner: &Inner, tenant: &TenantId, message: &M) -> Result<()> {
     deliverable(inner, tenant, message).await?;
-    super::audience::someone_may_receive(&inner.barred(tenant, message).await?)
+    Suppression::admit(&inner.barred(tenant, message).await?)
 }
 
 async fn deliverable<M: Routed>(inner: &Inner, tenant: &TenantId, message: &M) -> Result<()> {

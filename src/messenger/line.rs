@@ -105,9 +105,12 @@ impl Line {
         self.channels.configured()
     }
 
-    /// Reads what was claimed together, and looks all recipients up at once.
-    pub(crate) async fn ready(&self, leased: Vec<Leased>) -> Vec<Ready> {
+    /// Reads what was claimed together by a claim that was `asked` then, and looks all recipients up at once of
+    /// whom the store does not know that they are on no list.
+    pub(crate) async fn ready(&self, leased: Vec<Leased>, asked: Monotonic) -> Vec<Ready> {
         let mut all: Vec<Ready> = leased.into_iter().map(Ready::read).collect();
+        let is_known = |ready: &Ready| ready.leased.unsuppressed && !self.inner.list_apart;
+        all.iter_mut().filter(|ready| is_known(ready)).for_each(|ready| ready.look(Vec::new(), asked));
         for ((tenant, channel), places) in groups(&all) {
             let lists: Vec<usize> = places.iter().map(|place| all[*place].recipients()).collect();
             let found = {
@@ -284,6 +287,10 @@ impl Ready {
         }
     }
 
+    fn is_to_be_looked_up(&self) -> bool {
+        matches!(&self.content, Content::Whole(_, Barred::Unknown))
+    }
+
     fn recipients(&self) -> usize {
         self.message().map_or(0, AnyMessage::recipient_count)
     }
@@ -318,10 +325,10 @@ fn told(recipient: u32, events: &[Event], error: &Error) -> Outcome {
     }
 }
 
-/// The places of those that are whole, by tenant and channel.
+/// The places of those that are to be looked up, by tenant and channel.
 fn groups(all: &[Ready]) -> HashMap<(TenantId, Channel), Vec<usize>> {
     let mut groups: HashMap<(TenantId, Channel), Vec<usize>> = HashMap::new();
-    for (place, ready) in all.iter().enumerate().filter(|(_, ready)| ready.message().is_some()) {
+    for (place, ready) in all.iter().enumerate().filter(|(_, ready)| ready.is_to_be_looked_up()) {
         groups.entry((ready.leased.tenant.clone(), ready.channel)).or_default().push(place);
     }
     groups

@@ -87,6 +87,8 @@ struct Inner {
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     blobs_apart: bool,
     suppressions: Arc<dyn SuppressionStore>,
+    /// True if the suppressions are not in the store of the messages.
+    list_apart: bool,
     cx: CallContext,
     ids: MessageIds,
     total: Duration,

@@ -89,6 +89,10 @@ pub use sqlite::{SqliteOptions, SqliteStore};
 /// - **Keys.** Among enqueued messages of one tenant and channel an idempotency key is unique, also
 ///   between callers at the same moment; it is kept while its message is, at least 24 hours.
 ///
+/// - **Suppression.** [`Leased::unsuppressed`] may only be said of messages that were enqueued
+///   [`unless_suppressed`](Entry::unless_suppressed), none of whose recipients was on the store's own list when the claim
+///   was asked for. A store can know that without a look at each: nobody was added since the enqueue looked.
+///
 /// `storage_conformance!` (feature `testing`) holds a store to this, one named test a rule.
 ///
 /// # Errors
@@ -105,7 +109,9 @@ pub trait Messages: fmt::Debug + Send + Sync + 'static {
     /// call may be repeated whose answer was lost.
     ///
     /// # Errors
-    /// Each entry's own: `conflict`, naming the first message, if its key is there with another fingerprint.
+    /// Each entry's own: `conflict`, naming the first message, if its key is there with another fingerprint;
+    /// before that `suppressed`, of its first recipient, if it is to be [refused](Entry::unless_suppressed) since
+    /// the store's own [`SuppressionStore`] has all its recipients.
     async fn enqueue(&self, entries: Vec<Entry>) -> Result<Vec<Result<Enqueued>>>;
 
     /// Leases messages that are due, and recovers those whose lease is over. Nothing is leased
@@ -260,6 +266,17 @@ impl Suppression {
         at: Timestamp,
     ) -> Self {
         Self { channel, address: RecipientText(address.into()), reason: reason.into(), at }
+    }
+
+    /// Refuses a message all of whose recipients are suppressed; `found` is what the list has of each.
+    ///
+    /// # Errors
+    /// The [`refusal`](Self::refusal) of the first.
+    pub fn admit(found: &[Option<Self>]) -> Result<()> {
+        match found.first() {
+            Some(Some(first)) if found.iter().all(Option::is_some) => Err(first.refusal()),
+            _ => Ok(()),
+        }
     }
 
     /// What a message to this recipient is refused with.

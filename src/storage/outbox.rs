@@ -80,12 +80,15 @@ pub struct Entry {
     /// The hash of what the caller said: equal keys with equal fingerprints are the same message.
     /// Set if the record has a key.
     pub fingerprint: Option<Fingerprint>,
+    /// Refuses the message if all its recipients are on the store's own suppression list; said by callers
+    /// who keep no other list.
+    pub unless_suppressed: bool,
 }
 
 impl Entry {
     /// A message due at once, without idempotency key.
     pub fn new(record: Record, payload: Payload) -> Self {
-        Self { record, payload, terms: Terms::default(), fingerprint: None }
+        Self { record, payload, terms: Terms::default(), fingerprint: None, unless_suppressed: false }
     }
 
     /// What an entry is refused with whose key was used with other content.
@@ -99,6 +102,13 @@ impl Entry {
     #[must_use]
     pub fn with_terms(mut self, terms: Terms) -> Self {
         self.terms = terms;
+        self
+    }
+
+    /// The same, to be refused if all its recipients are on the store's own suppression list.
+    #[must_use]
+    pub fn unless_suppressed(mut self) -> Self {
+        self.unless_suppressed = true;
         self
     }
 
@@ -331,6 +341,9 @@ pub struct Leased {
     pub pending: Option<Vec<u32>>,
     /// The only provider instance that may be asked, after an unknown outcome.
     pub pinned: Option<Arc<str>>,
+    /// True if the store knows that none of its recipients was on its own suppression list at the claim:
+    /// nobody need look again. False says nothing.
+    pub unsuppressed: bool,
 }
 
 impl Leased {
@@ -350,6 +363,7 @@ impl Leased {
             generation: 0,
             pending: None,
             pinned: None,
+            unsuppressed: false,
         }
     }
 }

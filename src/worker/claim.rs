@@ -76,7 +76,7 @@ async fn jobs(crew: &Crew, claimed: Claimed, asked: Monotonic, order: &Order) ->
     let places = Batch::of(&leased, asked, crew.config.lease);
     places.iter().filter(|(_, place)| *place == 0).for_each(|(batch, _)| crew.add(batch));
     let clock: Arc<dyn Clock> = Arc::new(StoreClock::new(Arc::clone(&crew.clock), now, asked));
-    let ready = crew.line.ready(leased).await;
+    let ready = crew.line.ready(leased, asked).await;
     let job = |((batch, place), ready): ((Arc<Batch>, usize), Ready)| {
         Box::new(Job { ready, batch, clock: Arc::clone(&clock), place })
     };

@@ -24,6 +24,7 @@ listen_addresses = '127.0.0.1'
 unix_socket_directories = '$DIR'
 max_connections = 300
 max_wal_size = 4GB
+min_wal_size = 2GB
 log_min_messages = warning
 log_min_error_statement = panic
 CF

@@ -117,5 +117,5 @@ WITH said AS (
     payload_codec, payload)
   SELECT id, 'default', 'email', $2, $5, $4, 1, 'retry', 1, 'json', payload FROM said
 )
-INSERT INTO {t}queue (id, tenant, channel, priority, due, since, payload_version, on_unknown)
-SELECT id, 'default', 'email', 1, $2, $2, 1, 'retry' FROM said";
+INSERT INTO {t}queue (id, tenant, channel, priority, due, since, payload_version, on_unknown, unsuppressed_at)
+SELECT id, 'default', 'email', 1, $2, $2, 1, 'retry', 0 FROM said";

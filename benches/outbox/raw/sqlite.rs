@@ -117,5 +117,6 @@ INSERT INTO tidings_messages (id, tenant, channel, at, recipient_hashes, details
   payload_codec, payload) VALUES (?1, 'default', 'email', ?2, ?3, ?4, 1, 'retry', 1, 'json', ?5)";
 
 const QUEUE: &str = "\
-INSERT INTO tidings_queue (id, tenant, channel, priority, due, since, state, payload_version, on_unknown)
-VALUES (?1, 'default', 'email', 1, ?2, ?2, 'ready', 1, 'retry')";
+INSERT INTO tidings_queue (id, tenant, channel, priority, due, since, state, payload_version, on_unknown,
+  unsuppressed_at)
+VALUES (?1, 'default', 'email', 1, ?2, ?2, 'ready', 1, 'retry', 0)";

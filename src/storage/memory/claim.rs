@@ -27,6 +27,8 @@ struct Wish<'a> {
     now: Timestamp,
     token: Uuid,
     mark: Arc<AtomicUsize>,
+    /// Of the suppression list.
+    version: u64,
 }
 
 impl Wish<'_> {
@@ -45,9 +47,9 @@ enum Verdict {
 }
 
 impl State {
-    pub(super) fn claim(&mut self, claim: &Claim, token: Uuid, now: Timestamp) -> Claimed {
+    pub(super) fn claim(&mut self, claim: &Claim, token: Uuid, version: u64, now: Timestamp) -> Claimed {
         self.recover(&claim.scope, now);
-        let wish = Wish { claim, now, token, mark: Arc::new(AtomicUsize::new(claim.begin)) };
+        let wish = Wish { claim, now, token, mark: Arc::new(AtomicUsize::new(claim.begin)), version };
         let mut claimed = Claimed::nothing(now);
         if !self.pauses.contains(&Pause::All) {
             match claim.alone {
@@ -110,7 +112,7 @@ impl State {
     fn try_lease(&mut self, wish: &Wish<'_>, id: MessageId, place: usize) -> Option<Leased> {
         let job = self.queue.job(id)?;
         match self.verdict(wish, job) {
-            Verdict::Lease => self.queue.change(id, |job| job.lease(wish.hold(place))),
+            Verdict::Lease => self.queue.change(id, |job| job.lease(wish.hold(place), wish.version)),
             Verdict::Park(by) => {
                 self.queue.change(id, |job| job.park(by));
                 None

@@ -47,6 +47,8 @@ pub(super) struct Job {
     pub(super) pinned: Option<Arc<str>>,
     pub(super) paused_by: Option<Pause>,
     pub(super) reason: Option<Arc<str>>,
+    /// The version of the suppression list that none of its recipients was on.
+    pub(super) unsuppressed_at: Option<u64>,
 }
 
 /// A lease as the store knows it.
@@ -92,6 +94,7 @@ impl Job {
             pinned: None,
             paused_by: None,
             reason: None,
+            unsuppressed_at: None,
         }
     }
 
@@ -141,7 +144,7 @@ impl Job {
         self.paused_by = None;
     }
 
-    pub(super) fn lease(&mut self, hold: Hold) -> Leased {
+    pub(super) fn lease(&mut self, hold: Hold, version: u64) -> Leased {
         let (lease, begun) = (Lease { id: self.id(), token: hold.token }, hold.has_begun());
         (self.state, self.hold, self.started) = (QueueState::Leased, Some(hold), false);
         let terms = Terms { due: Some(self.due), ..self.terms.clone() };
@@ -155,6 +158,7 @@ impl Job {
             generation: self.generation,
             pending: self.pending.clone(),
             pinned: self.pinned.clone(),
+            unsuppressed: self.unsuppressed_at == Some(version),
             ..Leased::new(lease, self.tenant().clone(), self.payload.clone(), terms)
         }
     }

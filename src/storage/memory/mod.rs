@@ -156,11 +156,12 @@ impl Messages for MemoryStore {
     }
 
     async fn enqueue(&self, entries: Vec<Entry>) -> Result<Vec<Result<Enqueued>>> {
-        self.write(|state, now| state.enqueue(entries, now))
+        self.write(|state, now| state.enqueue(entries, &self.suppressions.list(), now))
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed> {
-        Ok(self.write(|state, now| state.claim(claim, act_id(now), now)))
+        let version = || self.suppressions.list().version;
+        Ok(self.write(|state, now| state.claim(claim, act_id(now), version(), now)))
     }
 
     async fn start(&self, leases: &[Lease]) -> Result<Vec<Result<u32>>> {

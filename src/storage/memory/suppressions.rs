@@ -12,17 +12,42 @@ use crate::{
     error::Result,
     id::TenantId,
     message::Channel,
-    storage::{Suppression, SuppressionStore},
+    storage::{RecipientText, Record, Suppression, SuppressionStore},
 };
 
 type Key = (TenantId, Option<Channel>, String);
 
 #[derive(Debug, Default)]
-pub(super) struct Suppressions(Mutex<HashMap<Key, Suppression>>);
+pub(super) struct Suppressions(Mutex<List>);
+
+#[derive(Debug, Default)]
+pub(super) struct List {
+    all: HashMap<Key, Suppression>,
+    /// Counts additions.
+    pub(super) version: u64,
+}
 
 impl Suppressions {
-    fn all(&self) -> MutexGuard<'_, HashMap<Key, Suppression>> {
+    pub(super) fn list(&self) -> MutexGuard<'_, List> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl List {
+    /// The suppression on the channel, before one on all of them.
+    fn of(&self, tenant: &TenantId, channel: Channel, address: &str) -> Option<Suppression> {
+        if self.all.is_empty() {
+            // Each send asks, and most applications keep nobody here.
+            return None;
+        }
+        let on = |channel| self.all.get(&key(tenant, channel, address));
+        on(Some(channel)).or_else(|| on(None)).cloned()
+    }
+
+    /// Those of a message's recipients.
+    pub(super) fn of_all(&self, record: &Record) -> Vec<Option<Suppression>> {
+        let of = |to: &RecipientText| self.of(&record.tenant, record.channel, &to.0);
+        record.recipients.iter().map(of).collect()
     }
 }
 
@@ -34,12 +59,14 @@ fn key(tenant: &TenantId, channel: Option<Channel>, address: &str) -> Key {
 impl SuppressionStore for MemoryStore {
     async fn suppress(&self, tenant: &TenantId, suppression: Suppression) -> Result<()> {
         let key = key(tenant, suppression.channel, &suppression.address.0);
-        self.suppressions.all().insert(key, suppression);
+        let mut list = self.suppressions.list();
+        list.version += 1;
+        list.all.insert(key, suppression);
         Ok(())
     }
 
     async fn unsuppress(&self, tenant: &TenantId, channel: Option<Channel>, address: &str) -> Result<bool> {
-        Ok(self.suppressions.all().remove(&key(tenant, channel, address)).is_some())
+        Ok(self.suppressions.list().all.remove(&key(tenant, channel, address)).is_some())
     }
 
     async fn suppressed(
@@ -48,15 +75,7 @@ impl SuppressionStore for MemoryStore {
         channel: Channel,
         addresses: &[&str],
     ) -> Result<Vec<Option<Suppression>>> {
-        let all = self.suppressions.all();
-        if all.is_empty() {
-            // Each send asks, and most applications keep nobody here.
-            return Ok(vec![None; addresses.len()]);
-        }
-        let find = |address: &&str| {
-            let on = |channel| all.get(&key(tenant, channel, address));
-            on(Some(channel)).or_else(|| on(None)).cloned()
-        };
-        Ok(addresses.iter().map(find).collect())
+        let list = self.suppressions.list();
+        Ok(addresses.iter().map(|address| list.of(tenant, channel, address)).collect())
     }
 }

@@ -9,20 +9,28 @@ use super::{
     job::{Hold, Job, lease_lost},
     keys::{First, Key, key_of},
     state::{Limits, State},
+    suppressions::List,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{MessageId, TenantId},
-    storage::{Cancelled, Enqueued, Entry, Lease, Next, Pause, QueueState, Settlement, recovery},
+    storage::{
+        Cancelled, Enqueued, Entry, Lease, Next, Pause, QueueState, Settlement, Suppression, recovery,
+    },
     time::Timestamp,
 };
 
 impl State {
     /// All or nothing, but for the answers to keys that are there already.
-    pub(super) fn enqueue(&mut self, entries: Vec<Entry>, now: Timestamp) -> Result<Vec<Result<Enqueued>>> {
+    pub(super) fn enqueue(
+        &mut self,
+        entries: Vec<Entry>,
+        list: &List,
+        now: Timestamp,
+    ) -> Result<Vec<Result<Enqueued>>> {
         self.keys.expire(now);
         let mut plan = Plan::default();
-        let answers = entries.into_iter().map(|entry| self.plan(entry, &mut plan, now)).collect();
+        let answers = entries.into_iter().map(|entry| self.plan(entry, &mut plan, list, now)).collect();
         self.has_room(&plan)?;
         self.rung += u64::from(!plan.jobs.is_empty());
         plan.keys.into_iter().for_each(|(key, first)| self.keys.insert(key, first));
@@ -30,8 +38,10 @@ impl State {
         Ok(answers)
     }
 
-    fn plan(&self, entry: Entry, plan: &mut Plan, now: Timestamp) -> Result<Enqueued> {
+    fn plan(&self, entry: Entry, plan: &mut Plan, list: &List, now: Timestamp) -> Result<Enqueued> {
         let id = entry.record.id;
+        let barred = if entry.unless_suppressed { list.of_all(&entry.record) } else { Vec::new() };
+        Suppression::admit(&barred)?;
         let key = key_of(&entry.record);
         let first = key.as_ref().and_then(|key| self.keys.first(key).or_else(|| plan.keys.get(key).copied()));
         if let Some(first) = first {
@@ -41,7 +51,9 @@ impl State {
             return Ok(Enqueued::new(id, false));
         }
         plan.keys.extend(key.map(|key| (key, First::of(&entry))));
-        plan.jobs.push(Job::new(entry, now));
+        let is_clear = entry.unless_suppressed && barred.iter().all(Option::is_none);
+        let unsuppressed_at = is_clear.then_some(list.version);
+        plan.jobs.push(Job { unsuppressed_at, ..Job::new(entry, now) });
         Ok(Enqueued::new(id, true))
     }
 

@@ -231,6 +231,7 @@ mod at {
     pub(super) const PAYLOAD_KEY_ID: usize = 21;
     pub(super) const PAYLOAD_BLOBS: usize = 22;
     pub(super) const PAYLOAD: usize = 23;
+    pub(super) const UNSUPPRESSED: usize = 24;
 }
 
 /// What one look found.
@@ -301,6 +302,7 @@ fn leased(row: &PgRow, token: Uuid) -> Result<Leased> {
     leased.generation = unsigned(nth(row, at::GENERATION)?);
     leased.pending = pending_from(nth(row, at::PENDING)?)?;
     leased.pinned = nth::<Option<&str>>(row, at::PINNED)?.map(Into::into);
+    leased.unsuppressed = nth(row, at::UNSUPPRESSED)?;
     Ok(leased)
 }
 

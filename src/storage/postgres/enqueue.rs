@@ -1,6 +1,9 @@
 //! New messages: one statement for up to a thousand of them.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -8,15 +11,16 @@ use uuid::Uuid;
 use super::{
     Inner,
     call::{Link, Statement},
-    columns::{column, text},
-    fault::{Repeats, failed, gave_way, is_duplicate},
+    columns::{column, nth, text},
+    fault::{Repeats, failed, gave_way},
     gather::{self, Gather, Together},
+    suppressions::{found_by, suppression_from},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{Fingerprint, MessageId},
     storage::{
-        Enqueued, Entry,
+        Enqueued, Entry, RecipientText, Suppression,
         sql::{blobs_text, details, priority_code, recipient_hashes},
     },
 };
@@ -27,45 +31,8 @@ pub(super) const ROWS: usize = 1_000;
 /// Octets of one statement: the server keeps them in memory.
 const OCTETS: usize = 2 << 20;
 
-macro_rules! given {
-    ($fresh:literal, $after:literal, $answer:literal) => {
-        concat!(
-            "WITH given AS MATERIALIZED (SELECT * FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], \
-             $8::text[], $9::text[], $10::bytea[], $11::text[], $12::bytea[], $13::bigint[], $14::bigint[], \
-             $15::smallint[], $16::smallint[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], \
-             $22::bytea[]) AS g (id, at, tenant, channel, key, category, external_ref, recipient_hashes, details, fingerprint, \
-             due, expires, priority, payload_version, on_unknown, ordering_key, payload_codec, \
-             payload_key_id, payload_blobs, payload)), \
-             moment AS MATERIALIZED (SELECT {now_1}($1) AS now), \
-             fresh AS (INSERT INTO {messages} (id, at, tenant, channel, key, category, external_ref, recipient_hashes, \
-             details, fingerprint, due, expires, priority, payload_version, on_unknown, ordering_key, payload_codec, \
-             payload_key_id, payload_blobs, payload) \
-             SELECT id, at, tenant, channel, key, category, external_ref, recipient_hashes, details, fingerprint, due, \
-             expires, priority, payload_version, on_unknown, ordering_key, payload_codec, payload_key_id, payload_blobs, \
-             payload FROM given ",
-            $fresh,
-            "), queued AS (INSERT INTO {queue} (id, due, since, priority, payload_version, tenant, channel, on_unknown, ordering_key) \
-             SELECT id, coalesce(due, now), greatest(due, now), priority, payload_version, tenant, channel, on_unknown, ordering_key \
-             FROM given, moment ",
-            $after,
-            "), noted AS (INSERT INTO {blob_refs} (hash, message) \
-             SELECT r.hash, r.id FROM unnest($23::bytea[], $24::uuid[]) AS r (hash, id) ",
-            $after,
-            " ON CONFLICT DO NOTHING) ",
-            $answer,
-        )
-    };
-}
-
-/// Where no message has a key. NOTIFY happens at the commit.
-const PLAIN: &str = given!("", "", "SELECT pg_notify($2, '')");
-
-/// Where some may be there already; answers those that are new.
-const KEYED: &str = given!(
-    "ON CONFLICT DO NOTHING RETURNING id",
-    "WHERE id IN (SELECT id FROM fresh)",
-    "SELECT id, CASE WHEN row_number() OVER () = 1 THEN pg_notify($2, '')::text END FROM fresh"
-);
+const ENQUEUE: &str = "SELECT * FROM {enqueue_1}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+     $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)";
 
 /// Those of which the id or the key is there.
 const KNOWN: &str = "SELECT a.nr::integer AS nr, m.id, m.fingerprint \
@@ -123,19 +90,38 @@ pub(super) async fn enqueue(desk: Desk<'_>, entries: &[&Entry]) -> Result<Vec<Re
         return Ok(Vec::new());
     }
     let parts: Vec<Rows<'_>> = parts(entries).into_iter().map(|part| Rows::of(desk.key, part)).collect();
-    if entries.iter().all(|entry| entry.record.key.is_none()) {
-        match insert(desk, &parts, PLAIN).await {
-            // An id that is there: of a call that was repeated since its answer was lost.
-            Err(error) if is_duplicate(&error) => {}
-            Err(error) => return Err(failed(error)),
-            Ok(_) => {
-                return Ok(entries.iter().map(|entry| Ok(Enqueued::new(entry.record.id, true))).collect());
+    let rows = insert(desk, &parts).await.map_err(failed)?;
+    answer(desk.link, entries, Written::read(&rows)?).await
+}
+
+/// What became of some entries.
+#[derive(Default)]
+struct Written {
+    /// What is new.
+    fresh: HashSet<Uuid>,
+    /// What the suppression list has of the recipients of the others.
+    hits: HashMap<Uuid, Vec<Suppression>>,
+}
+
+impl Written {
+    fn read(rows: &[PgRow]) -> Result<Self> {
+        let mut written = Self::default();
+        for row in rows {
+            let id = nth(row, 0)?;
+            match nth(row, 1)? {
+                true => drop(written.fresh.insert(id)),
+                false => written.hits.entry(id).or_default().push(suppression_from(row)?),
             }
         }
+        Ok(written)
     }
-    let fresh = insert(desk, &parts, KEYED).await.map_err(failed)?;
-    let fresh = fresh.iter().map(|row| column(row, "id")).collect::<Result<HashSet<Uuid>>>()?;
-    answer(desk.link, entries, fresh).await
+
+    /// Whether an entry was refused, if it is not new.
+    fn refusal(&self, entry: &Entry) -> Option<Error> {
+        let found = self.hits.get(&entry.record.id.as_uuid())?;
+        let is_everyone = found.len() == entry.record.recipients.len();
+        found.first().filter(|_| is_everyone).map(Suppression::refusal)
+    }
 }
 
 /// Entries cut into statements.
@@ -154,19 +140,19 @@ fn parts<'e, 'x>(mut entries: &'x [&'e Entry]) -> Vec<&'x [&'e Entry]> {
     parts
 }
 
-async fn insert(desk: Desk<'_>, parts: &[Rows<'_>], template: &'static str) -> sqlx::Result<Vec<PgRow>> {
+async fn insert(desk: Desk<'_>, parts: &[Rows<'_>]) -> sqlx::Result<Vec<PgRow>> {
     let mut repeats = Repeats::default();
     loop {
-        match insert_once(desk, parts, template).await {
+        match insert_once(desk, parts).await {
             Err(error) if gave_way(&error) && repeats.again().await => {}
             answer => return answer,
         }
     }
 }
 
-async fn insert_once(desk: Desk<'_>, parts: &[Rows<'_>], template: &'static str) -> sqlx::Result<Vec<PgRow>> {
+async fn insert_once(desk: Desk<'_>, parts: &[Rows<'_>]) -> sqlx::Result<Vec<PgRow>> {
     let Desk { link, bell, .. } = desk;
-    let statement = |part: &Rows<'_>| part.bind(link.statement(template).bind(link.clock()).bind(bell));
+    let statement = |part: &Rows<'_>| part.bind(link.statement(ENQUEUE).bind(link.clock()).bind(bell));
     if let [part] = parts {
         return link.rows_once(statement(part)).await;
     }
@@ -179,13 +165,16 @@ async fn insert_once(desk: Desk<'_>, parts: &[Rows<'_>], template: &'static str)
     Ok(rows)
 }
 
-/// The answers, where `fresh` are new and the others are there already.
-async fn answer(link: &Link, entries: &[&Entry], mut fresh: HashSet<Uuid>) -> Result<Vec<Result<Enqueued>>> {
+/// The answers, where some are new, some refused, and the others are there already.
+async fn answer(link: &Link, entries: &[&Entry], mut written: Written) -> Result<Vec<Result<Enqueued>>> {
     let mut answers: Vec<Option<Result<Enqueued>>> = Vec::with_capacity(entries.len());
     for entry in entries {
         let id = entry.record.id;
         // Of two of the same id the first is new.
-        answers.push(fresh.remove(&id.as_uuid()).then(|| Ok(Enqueued::new(id, true))));
+        answers.push(match written.fresh.remove(&id.as_uuid()) {
+            true => Some(Ok(Enqueued::new(id, true))),
+            false => written.refusal(entry).map(Err),
+        });
     }
     let others: Vec<usize> = (0..entries.len()).filter(|index| answers[*index].is_none()).collect();
     if !others.is_empty() {
@@ -279,11 +268,30 @@ impl<'e> Rows<'e> {
     fn bind(&self, statement: Statement) -> Statement {
         let statement = self.bind_record(statement);
         let statement = self.bind_terms(statement);
-        let refs = self.entries.iter().flat_map(|entry| {
-            entry.payload.blobs.iter().map(|Fingerprint(hash)| (hash.as_slice(), entry.record.id.as_uuid()))
-        });
-        let (hashes, messages): (Vec<&[u8]>, Vec<Uuid>) = refs.unzip();
-        statement.bind(hashes).bind(messages)
+        let blobs = |entry: &&'e Entry| {
+            let id = entry.record.id.as_uuid();
+            entry.payload.blobs.iter().map(move |Fingerprint(hash)| (hash.as_slice(), id))
+        };
+        let (hashes, messages): (Vec<&[u8]>, Vec<Uuid>) =
+            self.entries.iter().copied().flat_map(|entry| blobs(&entry)).unzip();
+        self.bind_looks(statement.bind(hashes).bind(messages))
+    }
+
+    /// The recipients to be looked up, and the messages without such.
+    fn bind_looks(&self, statement: Statement) -> Statement {
+        let (asking, others): (Vec<&Entry>, Vec<&Entry>) =
+            self.entries.iter().partition(|entry| entry.unless_suppressed);
+        let (mut ids, mut tenants, mut channels, mut addresses) = (vec![], vec![], vec![], vec![]);
+        for record in asking.iter().map(|entry| &entry.record) {
+            for RecipientText(address) in &record.recipients {
+                ids.push(record.id.as_uuid());
+                tenants.push(record.tenant.as_str());
+                channels.push(record.channel.as_str());
+                addresses.push(found_by(address));
+            }
+        }
+        let others: Vec<Uuid> = others.iter().map(|entry| entry.record.id.as_uuid()).collect();
+        statement.bind(ids).bind(tenants).bind(channels).bind(addresses).bind(others)
     }
 
     fn bind_record(&self, statement: Statement) -> Statement {

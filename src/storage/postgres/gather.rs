@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 
 use super::Inner;
 use crate::error::{Error, ErrorKind, Result, Retry};
@@ -55,11 +55,23 @@ impl<T: Together> Default for Gather<T> {
 }
 
 impl<T: Together> Gather<T> {
-    /// Hands in a call; true if the caller must see to it that someone does it.
-    fn add(&self, call: Call<T>) -> bool {
+    /// Nothing if nobody is busy: then the caller is, and does his rows himself. Else they go with others, and are
+    /// answered there.
+    fn enter(&self, rows: &Arc<Vec<T>>) -> Option<oneshot::Receiver<Answers<T>>> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.calls.push(call);
-        !std::mem::replace(&mut waiting.busy, true)
+        if !std::mem::replace(&mut waiting.busy, true) {
+            return None;
+        }
+        let (to, answer) = oneshot::channel();
+        waiting.calls.push(Call { rows: Arc::clone(rows), to });
+        Some(answer)
+    }
+
+    /// True if some wait; if not, nobody is busy any more.
+    fn is_wanted(&self) -> bool {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.busy = !waiting.calls.is_empty();
+        waiting.busy
     }
 
     /// The calls that go next; none if there are none, and then nobody is busy any more.
@@ -83,23 +95,42 @@ impl<T: Together> Gather<T> {
     }
 }
 
-/// Does it with the next call.
+/// Does it at once if nothing is under way, else with the next call.
 pub(super) async fn ask<T: Together>(inner: &Arc<Inner>, rows: Vec<T>) -> Answers<T> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     let rows = Arc::new(rows);
     for _ in 0..ATTEMPTS {
-        let (to, answer) = oneshot::channel();
-        if T::gather(inner).add(Call { rows: Arc::clone(&rows), to }) {
-            // A task of its own, so that a caller who goes away takes nobody else's call with him.
-            tokio::spawn(work(Hand::<T> { inner: Arc::downgrade(inner), done: false, gather: T::gather }));
-        }
+        let Some(answer) = T::gather(inner).enter(&rows) else {
+            let _turn = Turn::<T> { inner, gather: T::gather };
+            return T::run(inner, &rows.iter().collect::<Vec<_>>()).await;
+        };
         if let Ok(answers) = answer.await {
             return answers;
         }
     }
     Err(Error::new(ErrorKind::Storage, "the runtime ended in which this was done; do it again"))
+}
+
+/// A caller who is busy with his own rows. When he is done, or goes away, those who came meanwhile are served by a task
+/// of its own: then nobody who goes away takes another's call with him.
+struct Turn<'a, T: Together> {
+    inner: &'a Arc<Inner>,
+    gather: fn(&Inner) -> &Gather<T>,
+}
+
+impl<T: Together> Drop for Turn<'_, T> {
+    fn drop(&mut self) {
+        let gather = (self.gather)(self.inner);
+        if gather.is_wanted() {
+            let hand = Hand::<T> { inner: Arc::downgrade(self.inner), done: false, gather: self.gather };
+            match Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn(work(hand))),
+                Err(_) => gather.abandon(),
+            }
+        }
+    }
 }
 
 /// Whoever is busy; says so if it goes before its work is done.
@@ -121,11 +152,13 @@ async fn work<T: Together>(mut hand: Hand<T>) {
     while let Some(inner) = hand.inner.upgrade() {
         let calls = T::gather(&inner).next();
         if calls.is_empty() {
-            // From here on the next caller starts a task of his own.
+            // From here on the next caller is on his own.
             hand.done = true;
             return;
         }
         run_together(&inner, calls).await;
+        // Those who were answered come again at once, if they do: they go together then.
+        tokio::task::yield_now().await;
     }
 }
 

@@ -29,7 +29,7 @@ const FIND: &str = "SELECT a.nr::integer AS nr, s.channel, s.shown, s.reason, s.
         ORDER BY s.channel DESC LIMIT 1) s";
 
 /// An address by which it is found.
-fn found_by(address: &str) -> String {
+pub(super) fn found_by(address: &str) -> String {
     indexed(&address.to_ascii_lowercase()).into_owned()
 }
 
@@ -110,7 +110,7 @@ async fn find(link: &Link, looks: &[&Look]) -> Result<Vec<Option<Suppression>>> 
     Ok(found)
 }
 
-fn suppression_from(row: &PgRow) -> Result<Suppression> {
+pub(super) fn suppression_from(row: &PgRow) -> Result<Suppression> {
     let channel = Some(column::<&str>(row, "channel")?).filter(|word| !word.is_empty());
     let channel = channel.map(channel_from).transpose()?;
     let (shown, reason): (&str, &str) = (column(row, "shown")?, column(row, "reason")?);

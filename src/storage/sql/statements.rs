@@ -177,7 +177,7 @@ fn hash_param(hash: Fingerprint) -> Param {
 }
 
 fn params(dialect: &Dialect, entry: &Entry) -> Vec<Param> {
-    let Entry { record, payload, terms, fingerprint } = entry;
+    let Entry { record, payload, terms, fingerprint, .. } = entry;
     let text = |text: &str| Param::Text(Some(text.to_owned()));
     let maybe = |text: Option<&str>| Param::Text(text.map(str::to_owned));
     let micros = |at: Option<crate::time::Timestamp>| Param::Int(at.map(crate::time::Timestamp::as_micros));

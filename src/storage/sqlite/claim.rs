@@ -258,7 +258,8 @@ async fn next_due(tx: &mut Tx<'_>, claim: &Claim, lanes: &[Lane]) -> Result<Opti
 /// What is small comes as one value: each value of a row costs as much as a lookup.
 const LEASED: &str = "\
 SELECT q.id, m.payload, json_array(q.tenant, q.channel, q.priority, q.due, q.since, q.on_unknown, q.ordering_key,
-    q.attempts, q.excused, q.losses, q.generation, q.pending, q.pinned, m.key, m.expires), m.payload_version,
+    q.attempts, q.excused, q.losses, q.generation, q.pending, q.pinned, m.key, m.expires,
+    q.unsuppressed_at = (SELECT n FROM {suppressions_version})), m.payload_version,
     iif(m.payload_key_id IS NULL AND m.payload_blobs IS NULL AND m.payload_codec = 'json', NULL,
         json_array(m.payload_codec, m.payload_key_id, m.payload_blobs))
 FROM {queue} q INDEXED BY {queue}_by_token CROSS JOIN {messages!m} ON m.id = q.id
@@ -314,6 +315,7 @@ struct Facts<'a> {
     pinned: Option<Arc<str>>,
     key: Option<Arc<str>>,
     expires: Option<i64>,
+    unsuppressed: Option<i64>,
 }
 
 /// A message with the channel and the code of the priority that name its lane.
@@ -335,6 +337,7 @@ fn read(row: &SqliteRow, token: Uuid) -> Result<((Channel, i16), Leased)> {
     (leased.losses, leased.generation) = (facts.losses, facts.generation);
     leased.pending = pending_from(facts.pending.as_deref())?;
     (leased.pinned, leased.key) = (facts.pinned, facts.key);
+    leased.unsuppressed = facts.unsuppressed == Some(1);
     Ok((lane, leased))
 }
 

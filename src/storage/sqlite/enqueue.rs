@@ -7,14 +7,15 @@ use uuid::Uuid;
 
 use super::{
     group::{Group, Op, Pile},
+    suppress,
     text::chunks,
-    tx::{Statement, Tx, column, json, list},
+    tx::{Statement, Tx, column, internal, json, list},
 };
 use crate::{
     error::Result,
     id::{Fingerprint, MessageId},
     storage::{
-        Enqueued, Entry, Record,
+        Enqueued, Entry, Record, Suppression,
         sql::{blobs_text, details, priority_code, recipient_hashes},
     },
     time::Timestamp,
@@ -30,11 +31,13 @@ impl Op for Enqueue {
     type Answer = Enqueued;
 
     async fn run(tx: &mut Tx<'_>, entries: &[&Entry]) -> Result<Vec<Result<Enqueued>>> {
+        let list = Look::take(tx, entries).await?;
         let mut plan = Plan { known: known(tx, entries).await?, new: Vec::new() };
-        let answers = entries.iter().map(|entry| plan.add(entry)).collect();
+        let admitted = entries.iter().map(|entry| list.admit(entry).and_then(|()| plan.add(entry)));
+        let answers = admitted.collect();
         if !plan.new.is_empty() {
             insert_messages(tx, &plan.new).await?;
-            queue(tx, &plan.new).await?;
+            queue(tx, &plan.new, &list).await?;
             tx.wakes = true;
         }
         Ok(answers)
@@ -42,6 +45,44 @@ impl Op for Enqueue {
 
     fn pile(group: &mut Group) -> &mut Pile<Self> {
         &mut group.enqueues
+    }
+}
+
+/// A look at the suppression list for entries that are refused by it.
+#[derive(Default)]
+struct Look {
+    /// How many additions it has seen.
+    version: i64,
+    /// What it has of each recipient, where it has any.
+    found: HashMap<Uuid, Vec<Option<Suppression>>>,
+}
+
+const VERSION: &str = "SELECT n, EXISTS (SELECT 1 FROM {suppressions}) FROM {suppressions_version}";
+
+impl Look {
+    async fn take(tx: &mut Tx<'_>, entries: &[&Entry]) -> Result<Self> {
+        let mut look = Self::default();
+        let asking = || entries.iter().filter(|entry| entry.unless_suppressed).map(|entry| &entry.record);
+        if asking().next().is_none() {
+            return Ok(look);
+        }
+        let row = tx.row(tx.statement(VERSION)).await?.ok_or_else(|| internal("no version of the list"))?;
+        look.version = column(&row, 0)?;
+        if column::<bool>(&row, 1)? {
+            let lists = suppress::of_all(tx, &asking().collect::<Vec<_>>()).await?;
+            let found = lists.into_iter().filter(|(_, found)| found.iter().any(Option::is_some));
+            look.found = found.collect();
+        }
+        Ok(look)
+    }
+
+    fn admit(&self, entry: &Entry) -> Result<()> {
+        let found = self.found.get(&entry.record.id.as_uuid()).filter(|_| entry.unless_suppressed);
+        found.map_or(Ok(()), |found| Suppression::admit(found))
+    }
+
+    fn is_clear(&self, entry: &Entry) -> bool {
+        entry.unless_suppressed && !self.found.contains_key(&entry.record.id.as_uuid())
     }
 }
 
@@ -170,9 +211,10 @@ fn bind_body(statement: Statement, Entry { payload, terms, .. }: &Entry) -> Stat
 }
 
 const QUEUE: &str = "\
-INSERT INTO {queue} (id, tenant, channel, priority, due, since, state, payload_version, ordering_key, on_unknown)
+INSERT INTO {queue} (id, tenant, channel, priority, due, since, state, payload_version, ordering_key, on_unknown,
+    unsuppressed_at)
 SELECT id, tenant, channel, priority, coalesce(due, ?2), max(coalesce(due, ?2), ?2), 'ready', payload_version,
-    ordering_key, on_unknown
+    ordering_key, on_unknown, ?3
 FROM {messages!} WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
 
 /// Keeps those out of the index of ready ones that have to wait for others of their key.
@@ -188,9 +230,14 @@ INSERT INTO {blob_refs} (hash, message) SELECT unhex(value ->> 0), unhex(value -
 WHERE true ON CONFLICT DO NOTHING";
 
 /// Puts messages into the queue that were just written.
-async fn queue(tx: &mut Tx<'_>, entries: &[&Entry]) -> Result<()> {
-    let ids = list(entries.iter().map(|entry| entry.record.id.as_uuid()));
-    tx.run(tx.statement(QUEUE).bind(ids).bind(tx.now.as_micros())).await?;
+async fn queue(tx: &mut Tx<'_>, entries: &[&Entry], look: &Look) -> Result<()> {
+    let (clear, others): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| look.is_clear(entry));
+    for (part, version) in [(clear, Some(look.version)), (others, None)] {
+        if !part.is_empty() {
+            let ids = list(part.iter().map(|entry| entry.record.id.as_uuid()));
+            tx.run(tx.statement(QUEUE).bind(ids).bind(tx.now.as_micros()).bind(version)).await?;
+        }
+    }
     let ordered = entries.iter().filter(|entry| entry.terms.ordering_key.is_some());
     let ordered: Vec<Uuid> = ordered.map(|entry| entry.record.id.as_uuid()).collect();
     if !ordered.is_empty() {

@@ -18,6 +18,8 @@ const STEPS: &[(u32, &str, &str)] = &[(1, "outbox", OUTBOX)];
 /// Without `ids` all of them may: then there is nothing to write down but the lease.
 ///
 /// `blocked` keeps a message out of the index of ready ones while one of the same ordering key is before it.
+/// `unsuppressed_at` is the version of the suppression list (how many additions there were, whoever made them) that
+/// none of the message's recipients was on.
 /// The history is clustered by message: to append to it writes one tree, and a timeline is one range.
 const OUTBOX: &str = "\
 CREATE TABLE {messages} (
@@ -36,7 +38,7 @@ CREATE TABLE {queue} (
     id BLOB NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, channel TEXT NOT NULL,
     priority INTEGER NOT NULL, due INTEGER NOT NULL, since INTEGER NOT NULL, state TEXT NOT NULL,
     blocked INTEGER NOT NULL DEFAULT 0, payload_version INTEGER NOT NULL,
-    ordering_key TEXT, on_unknown TEXT NOT NULL, started INTEGER NOT NULL DEFAULT 0,
+    ordering_key TEXT, on_unknown TEXT NOT NULL, unsuppressed_at INTEGER, started INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0, excused INTEGER NOT NULL DEFAULT 0,
     losses INTEGER NOT NULL DEFAULT 0, generation INTEGER NOT NULL DEFAULT 0,
     token BLOB, cancel INTEGER NOT NULL DEFAULT 0,
@@ -83,6 +85,10 @@ CREATE TABLE {suppressions} (
     shown TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL,
     PRIMARY KEY (tenant, channel, address)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE {suppressions_version} (n INTEGER NOT NULL) STRICT;
+INSERT INTO {suppressions_version} VALUES (0);
+CREATE TRIGGER {suppressions}_insert AFTER INSERT ON {suppressions} BEGIN UPDATE {suppressions_version} SET n = n + 1; END;
+CREATE TRIGGER {suppressions}_update AFTER UPDATE ON {suppressions} BEGIN UPDATE {suppressions_version} SET n = n + 1; END;
 
 CREATE TABLE {rates} (
     key TEXT NOT NULL PRIMARY KEY, idle_at INTEGER NOT NULL, state TEXT NOT NULL

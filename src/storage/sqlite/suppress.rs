@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
 
 use super::{
     SqliteStore,
@@ -12,7 +13,7 @@ use crate::{
     error::Result,
     id::TenantId,
     message::Channel,
-    storage::{Suppression, SuppressionStore, sql::channel_from},
+    storage::{RecipientText, Record, Suppression, SuppressionStore, sql::channel_from},
     time::Timestamp,
 };
 
@@ -67,6 +68,41 @@ SELECT j.key, s.channel, s.shown, s.reason, s.at FROM json_each(?1) AS j CROSS J
     ON s.tenant = ?2 AND s.channel IN (?3, '') AND s.address = j.value
 ORDER BY s.channel";
 
+const FIND_ALL: &str = "\
+SELECT j.key, s.channel, s.shown, s.reason, s.at FROM json_each(?1) AS j CROSS JOIN {suppressions} s
+    ON s.tenant = j.value ->> 0 AND s.channel IN (j.value ->> 1, '') AND s.address = j.value ->> 2
+ORDER BY s.channel";
+
+/// What the list has of each recipient of some messages.
+pub(super) async fn of_all(
+    tx: &mut Tx<'_>,
+    records: &[&Record],
+) -> Result<Vec<(Uuid, Vec<Option<Suppression>>)>> {
+    let looks = |record: &&Record| {
+        let (tenant, channel) = (record.tenant.as_str().to_owned(), record.channel.as_str());
+        let look = move |to: &RecipientText| (tenant.clone(), channel, to.0.to_ascii_lowercase());
+        record.recipients.iter().map(look).collect::<Vec<_>>()
+    };
+    let looks: Vec<(String, &str, String)> = records.iter().flat_map(looks).collect();
+    let rows = tx.rows(tx.statement(FIND_ALL).bind(json(&looks))).await?;
+    let mut found = places(&rows, looks.len())?.into_iter();
+    let own =
+        |record: &&Record| (record.id.as_uuid(), found.by_ref().take(record.recipients.len()).collect());
+    Ok(records.iter().map(own).collect())
+}
+
+/// What rows say of so many looks.
+fn places(rows: &[SqliteRow], looks: usize) -> Result<Vec<Option<Suppression>>> {
+    let mut found = vec![None; looks];
+    for row in rows {
+        let place = usize::try_from(column::<i64>(row, 0)?).unwrap_or(usize::MAX);
+        if let Some(found) = found.get_mut(place) {
+            *found = Some(read(row)?);
+        }
+    }
+    Ok(found)
+}
+
 #[async_trait]
 impl SuppressionStore for SqliteStore {
     async fn suppress(&self, tenant: &TenantId, suppression: Suppression) -> Result<()> {
@@ -84,16 +120,9 @@ impl SuppressionStore for SqliteStore {
         channel: Channel,
         addresses: &[&str],
     ) -> Result<Vec<Option<Suppression>>> {
-        let mut found = vec![None; addresses.len()];
         let lower: Vec<String> = addresses.iter().map(|address| address.to_ascii_lowercase()).collect();
         let asked = self.core.statement(FIND).bind(json(&lower)).bind(tenant.as_str().to_owned());
-        for row in self.readers.rows(asked.bind(channel.as_str())).await? {
-            let place = usize::try_from(column::<i64>(&row, 0)?).unwrap_or(usize::MAX);
-            if let Some(found) = found.get_mut(place) {
-                *found = Some(read(&row)?);
-            }
-        }
-        Ok(found)
+        places(&self.readers.rows(asked.bind(channel.as_str())).await?, addresses.len())
     }
 }
 

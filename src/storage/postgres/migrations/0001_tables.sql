@@ -30,7 +30,8 @@ CREATE INDEX {=messages_external_ref} ON {messages} (tenant, external_ref) WHERE
 
 -- What is still to be done. Small, since a claim copies the row; a message that is final leaves it. `behind` is set by a claim
 -- that meets a message while one of the same ordering key is before it, so that claims do not meet it again and again; it
--- is reset when that one lets it go, see {let_go_1}.
+-- is reset when that one lets it go, see {let_go_1}. `unsuppressed_at`: the version of the suppression list that none of its
+-- recipients was on.
 CREATE TABLE {queue} (
     id uuid PRIMARY KEY,
     due bigint NOT NULL,
@@ -49,6 +50,7 @@ CREATE TABLE {queue} (
     channel text NOT NULL,
     state text NOT NULL DEFAULT 'ready',
     on_unknown text NOT NULL,
+    unsuppressed_at bigint,
     ordering_key text,
     pending text,
     pinned text,
@@ -122,6 +124,10 @@ CREATE TABLE {suppressions} (
     at bigint NOT NULL,
     PRIMARY KEY (tenant, channel, address)
 );
+
+-- One row: how many additions there were. Whoever adds locks it, so that who sees the number sees just those.
+CREATE TABLE {suppressions_version} (n bigint NOT NULL) WITH (fillfactor = 50);
+INSERT INTO {suppressions_version} VALUES (0);
 
 -- `idle_at`: when it holds nothing any more.
 CREATE TABLE {rates} (key text PRIMARY KEY, idle_at bigint NOT NULL, state text NOT NULL) WITH (fillfactor = 50);

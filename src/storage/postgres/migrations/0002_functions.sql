@@ -7,6 +7,78 @@ CREATE FUNCTION {now_1}(_clock bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $
     SELECT coalesce(_clock, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
 $body$;
 
+-- Counts additions to the suppression list, whoever makes them.
+CREATE FUNCTION {suppressed_1}() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    UPDATE {suppressions_version} SET n = n + 1;
+    RETURN NULL;
+END
+$body$;
+CREATE TRIGGER {=suppressed} AFTER INSERT OR UPDATE ON {suppressions} FOR EACH STATEMENT EXECUTE FUNCTION {suppressed_1}();
+
+-- Enqueues messages. `_look_…` are recipients to be looked up on the suppression list, each with its message; `_unlooked` the
+-- messages that have none. Gives, of each message that is new, its id; and what was found on the list: a message all of whose
+-- recipients are there is refused. NOTIFY happens at the commit.
+CREATE FUNCTION {enqueue_1}(
+    _clock bigint, _bell text, _ids uuid[], _ats bigint[], _tenants text[], _channels text[], _keys text[], _categories text[],
+    _external_refs text[], _recipient_hashes bytea[], _details text[], _fingerprints bytea[], _dues bigint[], _expires bigint[],
+    _priorities smallint[], _payload_versions smallint[], _on_unknowns text[], _ordering_keys text[],
+    _payload_codecs text[], _payload_key_ids text[], _payload_blobs text[], _payloads bytea[],
+    _blob_hashes bytea[], _blob_ids uuid[],
+    _look_ids uuid[], _look_tenants text[], _look_channels text[], _look_addresses text[], _unlooked uuid[]
+) RETURNS TABLE (id uuid, fresh boolean, channel text, shown text, reason text, at bigint) LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan
+AS $body$
+#variable_conflict use_column
+DECLARE
+    _now bigint := {now_1}(_clock);
+BEGIN
+    RETURN QUERY
+    WITH hits AS MATERIALIZED (
+        SELECT a.id, s.channel, s.shown, s.reason, s.at
+        FROM unnest(_look_ids, _look_tenants, _look_channels, _look_addresses) AS a (id, tenant, channel, address)
+        CROSS JOIN LATERAL (
+            SELECT s.channel, s.shown, s.reason, s.at FROM {suppressions} s
+            WHERE s.tenant = a.tenant AND s.channel IN (a.channel, '') AND s.address = a.address
+            -- That of the channel before that of all.
+            ORDER BY s.channel DESC LIMIT 1
+        ) s
+    ), list AS MATERIALIZED (
+        -- In the statement of the looks: who is added later makes it another version.
+        SELECT v.n AS version, _unlooked || ARRAY(SELECT h.id FROM hits h) AS doubtful, ARRAY(
+            SELECT h.id FROM hits h GROUP BY h.id
+            HAVING count(*) = (SELECT count(*) FROM unnest(_look_ids) AS a (id) WHERE a.id = h.id)
+        ) AS refused
+        FROM {suppressions_version} v
+    ), fresh AS (
+        INSERT INTO {messages} (id, at, tenant, channel, key, category, external_ref, recipient_hashes, details, fingerprint, due,
+            expires, priority, payload_version, on_unknown, ordering_key, payload_codec, payload_key_id, payload_blobs, payload)
+        SELECT g.*
+        FROM unnest(_ids, _ats, _tenants, _channels, _keys, _categories, _external_refs, _recipient_hashes, _details,
+            _fingerprints, _dues, _expires, _priorities, _payload_versions, _on_unknowns, _ordering_keys, _payload_codecs,
+            _payload_key_ids, _payload_blobs, _payloads) AS g (id), list l
+        WHERE NOT g.id = ANY (l.refused)
+        ON CONFLICT DO NOTHING
+        RETURNING id, due, priority, payload_version, tenant, channel, on_unknown, ordering_key
+    ), queued AS (
+        INSERT INTO {queue} (id, due, since, priority, payload_version, tenant, channel, on_unknown, ordering_key, unsuppressed_at)
+        SELECT f.id, coalesce(f.due, _now), greatest(f.due, _now), f.priority, f.payload_version, f.tenant, f.channel,
+               f.on_unknown, f.ordering_key, CASE WHEN NOT f.id = ANY (l.doubtful) THEN l.version END
+        FROM fresh f, list l
+    ), noted AS (
+        INSERT INTO {blob_refs} (hash, message)
+        SELECT r.hash, f.id FROM unnest(_blob_hashes, _blob_ids) AS r (hash, id) JOIN fresh f ON f.id = r.id
+        ON CONFLICT DO NOTHING
+    )
+    SELECT f.id, true, NULL::text, NULL::text, NULL::text, NULL::bigint FROM fresh f
+    UNION ALL
+    SELECT h.id, false, h.channel, h.shown, h.reason, h.at FROM hits h;
+    IF FOUND THEN
+        PERFORM pg_notify(_bell, '');
+    END IF;
+END
+$body$;
+
 -- Leases what is due. Rows of `kind`: `leased`; `parked`, a message of a paused tenant, which is met once this way; `blocked`, if
 -- some were met that others of their ordering key are before: put them aside by {park_1}, and ask again; and one at the end,
 -- `end`, with `due` of the next message if fewer were found than wished for, and whether suspects wait. A single row `lost`
@@ -18,7 +90,7 @@ CREATE FUNCTION {claim_1}(
     now bigint, kind text, suspects boolean, lane integer, id uuid, due bigint, since bigint, attempts integer, excused integer,
     losses integer, generation integer, priority smallint, tenant text, on_unknown text, ordering_key text, pending text,
     pinned text, key text, expires bigint, payload_version smallint, payload_codec text, payload_key_id text,
-    payload_blobs text, payload bytea
+    payload_blobs text, payload bytea, unsuppressed boolean
 ) LANGUAGE plpgsql
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
     SET jit = off SET plan_cache_mode = force_generic_plan
@@ -32,6 +104,7 @@ DECLARE
     _tenants text[];
     _locked boolean := false;
     _found integer;
+    _version bigint := (SELECT v.n FROM {suppressions_version} v);
 BEGIN
     now := _now;
     IF NOT _recovered AND EXISTS (
@@ -124,11 +197,12 @@ BEGIN
     )
     SELECT _now, CASE WHEN t.paused THEN 'parked' ELSE 'leased' END, NULL::boolean, t.nr, t.id, t.due, t.since, t.attempts,
            t.excused, t.losses, t.generation, t.priority, t.tenant, t.on_unknown, m.ordering_key, t.pending, t.pinned,
-           m.key, m.expires, m.payload_version, m.payload_codec, m.payload_key_id, m.payload_blobs, m.payload
+           m.key, m.expires, m.payload_version, m.payload_codec, m.payload_key_id, m.payload_blobs, m.payload,
+           coalesce(t.unsuppressed_at = _version, false)
     FROM taken t LEFT JOIN {messages} m ON m.id = t.id AND NOT t.paused
     UNION ALL
     SELECT _now, 'blocked', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-           NULL, NULL, NULL, NULL, NULL, NULL
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM (SELECT FROM picked p WHERE p.blocked LIMIT 1) b;
 
     GET DIAGNOSTICS _found = ROW_COUNT;
