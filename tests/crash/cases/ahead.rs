@@ -90,24 +90,37 @@ async fn round(stage: &Stage, kind: Kind) -> Round {
 struct Deaths {
     /// Before it was let begin.
     unharmed: usize,
-    /// After that, or while the store was asked to.
+    /// After that, or while the store was asked to; or it may have been among those of a claim whose answer nobody heard.
     harmed: usize,
 }
 
 fn deaths(log: &Log, id: MessageId) -> Deaths {
-    let (mut held, mut ahead) = (HashSet::new(), HashSet::new());
+    let (mut held, mut ahead, mut claiming) = (HashSet::new(), HashSet::new(), HashSet::new());
     let mut deaths = Deaths::default();
     for entry in log.entries() {
         let who = entry.who;
         match &entry.fact {
-            Fact::Claimed(ids) if ids.contains(&id) => drop(held.insert(who)),
-            Fact::Ahead(ids) if ids.contains(&id) => drop(ahead.insert(who)),
-            Fact::Beginning(ids) | Fact::Started(ids) if ids.contains(&id) => drop(ahead.remove(&who)),
-            Fact::Settled(ids) if ids.contains(&id) => drop(held.remove(&who)),
+            Fact::Claiming => claiming.extend([who]),
+            Fact::Claimed(ids) => {
+                claiming.remove(&who);
+                if ids.contains(&id) {
+                    held.insert(who);
+                    // Of an earlier claim.
+                    ahead.remove(&who);
+                }
+            }
+            Fact::Ahead(ids) => ahead.extend(ids.contains(&id).then_some(who)),
+            Fact::Beginning(ids) | Fact::Started(ids) if ids.contains(&id) => {
+                ahead.remove(&who);
+            }
+            Fact::Settled(ids) if ids.contains(&id) => {
+                held.remove(&who);
+            }
             Fact::Killed if held.remove(&who) => match ahead.contains(&who) {
                 true => deaths.unharmed += 1,
                 false => deaths.harmed += 1,
             },
+            Fact::Killed => deaths.harmed += usize::from(claiming.contains(&who)),
             _ => {}
         }
     }
