@@ -79,6 +79,8 @@ event_kinds! {
     Recovered = "recovered" => Unknown;
     /// We or the vendor refused it; another attempt may follow.
     Refused = "refused" => Refused;
+    /// It was held, and goes on.
+    Released = "released";
     /// An option addressed to another vendor was not used.
     OptionSkipped = "option_skipped";
     /// An attempt began.
@@ -252,7 +254,7 @@ pub struct Event {
     pub text: Option<Arc<str>>,
     /// How long the attempt took.
     pub latency: Option<Duration>,
-    /// The vendor's own id of this event, where it has one.
+    /// The vendor's own id of this event, where it has one; the record's, if a person's act is told of.
     pub source: Option<Arc<str>>,
 }
 
@@ -300,9 +302,14 @@ impl Event {
                 attempt: self.attempt,
                 recipient: self.recipient,
                 kind: &self.kind,
-                text: if self.kind == EventKind::OptionSkipped { self.text.as_deref() } else { None },
+                text: self.text.as_deref().filter(|_| self.is_told_by_text()),
             },
         }
+    }
+
+    /// Several options may be skipped at one attempt, and several workers lost.
+    fn is_told_by_text(&self) -> bool {
+        matches!(self.kind, EventKind::OptionSkipped | EventKind::Recovered)
     }
 }
 
@@ -321,15 +328,15 @@ pub enum EventId<'a> {
         recipient: Option<u32>,
         /// What happened.
         kind: &'a EventKind,
-        /// Tells skipped options apart.
+        /// Tells skipped options apart, and workers that were lost one after the other.
         text: Option<&'a str>,
     },
-    /// One that a vendor told us.
+    /// One that a vendor told us, or that an act left.
     #[non_exhaustive]
     Vendor {
         /// The provider instance.
         provider: Option<&'a str>,
-        /// The vendor's id of it.
+        /// The vendor's id of it, or the act's.
         source: &'a str,
         /// The recipient's index.
         recipient: Option<u32>,

@@ -487,7 +487,7 @@ impl Messages for Shared {
     }
 
     tidings::forward_messages! { [self.0.memory]
-        enqueue claim start renew settle cancel act pause resume prune
+        enqueue claim start begin renew settle cancel act pause resume prune
         tracked timeline list stats acts pauses by_vendor_id tenant_of wake woken
     }
 }

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use crate::row::{Hold, Job, Row, lease_lost};
 use bytes::Bytes;
 use tidings::{
     Channel, Error, Fingerprint, MessageId, Result, TenantId, Timestamp,
@@ -14,9 +15,6 @@ use tidings::{
         QueueState, RateAsk, Record, Retention, Settlement, Suppression,
     },
 };
-use uuid::Uuid;
-
-use crate::row::{Job, Row, lease_lost};
 
 /// When places of a limit were taken, and how many.
 type Taken = VecDeque<(Timestamp, u32)>;
@@ -78,14 +76,15 @@ impl Book {
     pub(crate) fn claim(&mut self, wish: &Claim, now: Timestamp) -> Claimed {
         let over = |row: &&mut Row| {
             let lease = row.job.as_ref().and_then(|job| job.lease);
-            wish.scope.covers(&row.record.tenant) && lease.is_some_and(|(_, until)| until <= now)
+            wish.scope.covers(&row.record.tenant) && lease.is_some_and(|hold| hold.until <= now)
         };
         self.rows.values_mut().filter(over).for_each(|row| row.recover(now));
         let mut found = Claimed::nothing(now);
-        let lease = (MessageId::new(now).as_uuid(), now + wish.lease);
+        let (token, until) = (MessageId::new(now).as_uuid(), now + wish.lease);
+        let hold = |place| Hold { token, until, place, begun: place < wish.begin };
         if wish.alone {
             let suspect = self.suspects(wish, now).first().copied().filter(|_| wish.limit > 0);
-            found.leased.extend(suspect.and_then(|id| self.lease(id, lease)));
+            found.leased.extend(suspect.and_then(|id| self.lease(id, hold(0))));
         }
         for lane in wish.lanes.iter().filter(|_| !wish.alone) {
             let most = found.leased.len().saturating_add(lane.limit).min(wish.limit);
@@ -95,7 +94,7 @@ impl Book {
                     && job.place.due <= now
             }) {
                 if found.leased.len() < most && self.is_next(id) {
-                    found.leased.extend(self.lease(id, lease));
+                    found.leased.extend(self.lease(id, hold(found.leased.len())));
                 }
             }
         }
@@ -160,26 +159,41 @@ impl Book {
         })
     }
 
-    pub(crate) fn lease(&mut self, id: MessageId, (token, until): (Uuid, Timestamp)) -> Option<Leased> {
+    pub(crate) fn lease(&mut self, id: MessageId, hold: Hold) -> Option<Leased> {
         let row = self.rows.get_mut(&id)?;
         let job = row.job.as_mut()?;
-        (job.place.state, job.lease, job.started) = (QueueState::Leased, Some((token, until)), false);
+        (job.place.state, job.lease, job.started) = (QueueState::Leased, Some(hold), false);
         let mut terms = job.terms.clone();
         terms.due = Some(job.place.due);
-        let mut leased =
-            Leased::new(Lease { id, token }, row.record.tenant.clone(), job.payload.clone(), terms);
+        let mut leased = Leased::new(
+            Lease { id, token: hold.token },
+            row.record.tenant.clone(),
+            job.payload.clone(),
+            terms,
+        );
         (leased.key, leased.since, leased.excused) = (row.record.key.clone(), job.since, job.excused);
         (leased.attempts, leased.losses) = (job.place.attempts, job.place.losses);
         (leased.generation, leased.pending) = (job.place.generation, job.pending.clone());
         leased.pinned.clone_from(&job.pinned);
+        leased.begun = hold.begun;
         Some(leased)
+    }
+
+    pub(crate) fn begin(&mut self, last: &Lease, now: Timestamp) -> Result<()> {
+        let job = self.rows.get_mut(&last.id).and_then(|row| row.held(last.token));
+        let hold = job.and_then(|job| job.lease).filter(|hold| hold.until > now);
+        let place = hold.ok_or_else(|| lease_lost(last.id))?.place;
+        let holds = self.rows.values_mut().filter_map(|row| row.job.as_mut()?.lease.as_mut());
+        let before = holds.filter(|hold| hold.token == last.token && hold.place <= place);
+        before.for_each(|hold| hold.begun = true);
+        Ok(())
     }
 
     pub(crate) fn settle(&mut self, end: Settlement, now: Timestamp) -> Result<()> {
         let (id, token) = (end.lease.id, end.lease.token);
         let paused = matches!(&end.next, Next::Paused { by } if self.pauses.contains(by));
         let row = self.row(&end.tenant.clone(), id).filter(|row| {
-            row.job.as_ref().is_some_and(|job| job.lease.is_some_and(|(held, _)| held == token))
+            row.job.as_ref().is_some_and(|job| job.lease.is_some_and(|hold| hold.token == token))
         });
         row.ok_or_else(|| lease_lost(id))?.settle(end, paused, now);
         Ok(())

@@ -39,7 +39,7 @@ impl Messages for Notebook {
         let (now, mut book) = (self.clock.now(), self.book());
         let start = |lease: &Lease| {
             let job = book.rows.get_mut(&lease.id).and_then(|row| row.held(lease.token));
-            let job = job.filter(|job| job.lease.is_some_and(|(_, until)| until > now));
+            let job = job.filter(|job| job.lease.is_some_and(|hold| hold.until > now));
             let job = job.ok_or_else(|| lease_lost(lease.id))?;
             (job.started, job.place.attempts) = (true, job.place.attempts + 1);
             Ok(job.place.attempts)
@@ -47,11 +47,16 @@ impl Messages for Notebook {
         Ok(leases.iter().map(start).collect())
     }
 
+    async fn begin(&self, last: &Lease) -> Result<()> {
+        self.book().begin(last, self.clock.now())
+    }
+
     async fn renew(&self, leases: &[Lease], by: Duration) -> Result<Vec<Result<()>>> {
         let (now, mut book) = (self.clock.now(), self.book());
         let renew = |lease: &Lease| {
             let job = book.rows.get_mut(&lease.id).and_then(|row| row.held(lease.token));
-            job.ok_or_else(|| lease_lost(lease.id))?.lease = Some((lease.token, now + by));
+            let hold = job.and_then(|job| job.lease.as_mut()).ok_or_else(|| lease_lost(lease.id))?;
+            hold.until = now + by;
             Ok(())
         };
         Ok(leases.iter().map(renew).collect())
@@ -91,7 +96,7 @@ impl Messages for Notebook {
         for row in book.rows.values_mut().filter(|row| scope.covers(&row.record.tenant)) {
             let works = row.state().is_some_and(|state| act.works_on().contains(&state));
             if works && filter.matches(&row.record, row.state()) {
-                row.act(act, record.note.as_ref(), now);
+                row.act(&record, now);
                 record.changed += 1;
             }
         }
@@ -143,7 +148,7 @@ impl Messages for Notebook {
             *depths.entry((row.record.channel, job.place.state)).or_default() += 1;
             let waits = matches!(job.place.state, QueueState::Ready | QueueState::Suspect);
             waiting.extend(waits.then_some(job.place.due).filter(|due| *due <= now));
-            over.extend(job.lease.map(|(_, until)| until).filter(|until| *until <= now));
+            over.extend(job.lease.map(|hold| hold.until).filter(|until| *until <= now));
         }
         let mut stats = QueueStats::default();
         stats.depths = depths.into_iter().map(|((c, state), count)| Depth::new(c, state, count)).collect();

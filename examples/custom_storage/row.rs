@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidings::{
     Error, ErrorKind, Event, EventKind, Fingerprint, MessageId, Timestamp,
     message::Payload,
-    storage::{Act, Lost, Next, Pause, Place, QueueState, Record, Settlement, Terms, Tracked},
+    storage::{Act, ActRecord, Lost, Next, Pause, Place, QueueState, Record, Settlement, Terms, Tracked},
 };
 use uuid::Uuid;
 
@@ -26,10 +26,20 @@ pub(crate) struct Job {
     pub(crate) excused: u32,
     pub(crate) pending: Option<Vec<u32>>,
     pub(crate) pinned: Option<Arc<str>>,
-    pub(crate) lease: Option<(Uuid, Timestamp)>,
+    pub(crate) lease: Option<Hold>,
     pub(crate) started: bool,
     pub(crate) cancel: bool,
     pub(crate) paused_by: Option<Pause>,
+}
+
+/// A lease, and whether its message may have begun.
+#[derive(Clone, Copy)]
+pub(crate) struct Hold {
+    pub(crate) token: Uuid,
+    pub(crate) until: Timestamp,
+    /// The message's place in its claim.
+    pub(crate) place: usize,
+    pub(crate) begun: bool,
 }
 
 pub(crate) fn lease_lost(id: MessageId) -> Error {
@@ -64,7 +74,7 @@ impl Row {
 
     /// The job, if this lease is on it.
     pub(crate) fn held(&mut self, token: Uuid) -> Option<&mut Job> {
-        self.job.as_mut().filter(|job| job.lease.is_some_and(|(held, _)| held == token))
+        self.job.as_mut().filter(|job| job.lease.is_some_and(|hold| hold.token == token))
     }
 
     pub(crate) fn cancel(&mut self, now: Timestamp) {
@@ -76,6 +86,7 @@ impl Row {
         let Some(job) = &mut self.job else { return };
         let mut lost = Lost::new(self.record.id, job.terms.on_unknown, &job.place);
         (lost.started, lost.cancel) = (job.started, job.cancel);
+        lost.begun = job.lease.is_some_and(|hold| hold.begun);
         let recovery = lost.recover(now);
         (job.lease, job.started, job.place.losses) = (None, false, recovery.losses);
         job.place.reason = recovery.reason.or(job.place.reason.take());
@@ -115,10 +126,11 @@ impl Row {
         }
     }
 
-    pub(crate) fn act(&mut self, act: Act, note: Option<&Arc<str>>, now: Timestamp) {
+    pub(crate) fn act(&mut self, record: &ActRecord, now: Timestamp) {
         let Some(job) = &mut self.job else { return };
-        match act {
-            Act::Hold => (job.place.state, job.place.reason) = (QueueState::Held, note.cloned()),
+        let event = record.event(self.record.id, job.place.generation, job.place.attempts, now);
+        match record.act {
+            Act::Hold => (job.place.state, job.place.reason) = (QueueState::Held, record.note.clone()),
             Act::Release => {
                 job.place.reason = None;
                 job.wait();
@@ -127,10 +139,10 @@ impl Row {
                 let generation = job.place.generation + 1;
                 job.place = Place::new(QueueState::Ready, now);
                 (job.place.generation, job.since, job.excused, job.pinned) = (generation, now, 0, None);
-                self.tell(EventKind::Queued, now);
             }
-            _ => self.cancel(now),
+            _ => self.job = None,
         }
+        self.note(event);
     }
 }
 

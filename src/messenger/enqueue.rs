@@ -24,7 +24,7 @@ use crate::{
     event::OnUnknown,
     id::{Fingerprint, TenantId},
     message::{AnyMessage, Channel, Payload, Priority, on_any},
-    storage::{Enqueued, Entry, Record, Suppression},
+    storage::{Enqueued, Entry, Record},
     time::Timestamp,
 };
 
@@ -294,7 +294,7 @@ async fn refuse_barred(
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) async fn early<M: Routed>(inner: &Inner, tenant: &TenantId, message: &M) -> Result<()> {
     deliverable(inner, tenant, message).await?;
-    Suppression::admit(&inner.barred(tenant, message).await?)
+    crate::storage::Suppression::admit(&inner.barred(tenant, message).await?)
 }
 
 async fn deliverable<M: Routed>(inner: &Inner, tenant: &TenantId, message: &M) -> Result<()> {

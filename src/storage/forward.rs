@@ -19,7 +19,7 @@
 ///     }
 ///
 ///     tidings::forward_messages! { [self.store]
-///         record enqueue claim start renew settle cancel append_events act pause resume
+///         record enqueue claim start begin renew settle cancel append_events act pause resume
 ///         tracked timeline list stats acts pauses by_vendor_id tenant_of dialect wake woken
 ///     }
 /// }
@@ -67,6 +67,11 @@ macro_rules! __forward_message {
         $crate::__forward_message! { @as $to start<'life0, 'life1>(
             leases: &'life1 [$crate::storage::Lease]
         ) -> $crate::Result<::std::vec::Vec<$crate::Result<u32>>> }
+    };
+    ($to:tt begin) => {
+        $crate::__forward_message! { @as $to begin<'life0, 'life1>(
+            last: &'life1 $crate::storage::Lease
+        ) -> $crate::Result<()> }
     };
     ($to:tt renew) => {
         $crate::__forward_message! { @as $to renew<'life0, 'life1>(

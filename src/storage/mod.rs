@@ -65,18 +65,23 @@ pub use sqlite::{SqliteOptions, SqliteStore};
 ///   and changes nothing. A lease that is over, but that nobody took or recovered, still settles and
 ///   may still be renewed.
 /// - **Claim is not start.** A claim counts nothing. [`start`](Self::start) counts an attempt durably.
+/// - **The mark.** Starts of policy `retry` are not written down one by one; instead each token has a mark: so
+///   many of its messages, in the order in which the claim answered them, may have begun. The claimer
+///   [says](Claim::begin) how many may at first, and moves the mark by [`begin`](Self::begin); it never goes
+///   back, and a message's place does not change when others of its token are settled.
 /// - **Recovery.** A message whose lease is over is claimable again by any claim. If it was started, or
-///   could have been (its policy for unknown outcomes is `retry`, whose starts are not written down),
+///   could have been (its policy for unknown outcomes is `retry`, and the mark has passed it),
 ///   that is a loss: counted, with a `recovered` event of attempt `attempts + 1` (`attempts` if it was
-///   started durably). After the second loss it is a [suspect](QueueState::Suspect), after the third
-///   it is dead, with a `dead` event. If it was not started it returns unharmed. If it was started and its
+///   started durably), one for each loss. After the second loss it is a [suspect](QueueState::Suspect), after the third
+///   it is dead, with a `dead` event. Otherwise it returns unharmed. If it was started and its
 ///   policy is `hold` it is held, with a `held` event; if the policy is `give_up` it is done, with an
 ///   `unknown` event. A claim recovers within its scope, whatever its lanes are; if many leases are
 ///   over it may recover a part of them.
 /// - **Wishes to cancel** of a message that a worker has are kept: whatever would let it wait again (any
 ///   settlement but `Done` and `Dead`, or recovery) lets it leave the queue with a `cancelled` event instead.
 /// - **Events of the store's own** are of the message's generation, of no recipient, and at the store's clock.
-///   Those of recovery have its attempt, `cancelled` the attempts so far, `queued` of a replay none.
+///   Those of recovery have its attempt, `queued` of a replay none, the others the attempts so far. Those that an act
+///   leaves are what [`ActRecord::event`] makes.
 /// - **Order.** Of messages with one tenant and ordering key at most one is leased at any time, and
 ///   none while one with a smaller id is in the queue, unless that is dead or held.
 /// - **Replay** keeps who is [left](Settlement::left): recipients that have the message do not get it
@@ -119,6 +124,13 @@ pub trait Messages: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Each lease's own: `lease_lost`, also if it is over.
     async fn start(&self, leases: &[Lease]) -> Result<Vec<Result<u32>>>;
+
+    /// Moves the mark: lets begin all messages of this token, up to and with this one, in the order in which
+    /// their claim answered them. One small write, however many they are.
+    ///
+    /// # Errors
+    /// `lease_lost`, also if the lease is over.
+    async fn begin(&self, last: &Lease) -> Result<()>;
 
     /// Lets leases hold for `lease` from now.
     ///

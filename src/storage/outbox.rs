@@ -243,6 +243,10 @@ pub struct Claim {
     pub limit: usize,
     /// How long the leases hold unless they are renewed.
     pub lease: Duration,
+    /// So many of what is found may begin at once, the first ones: [`Leased::begun`] says which. The others are
+    /// ahead of their time, and wait for [`begin`](super::Messages::begin): if the worker is lost before
+    /// that, they return unharmed.
+    pub begin: usize,
     /// The newest payload version that the worker reads; newer rows wait.
     pub newest_payload: u16,
     /// True for [suspects](QueueState::Suspect): at most one, and nothing else. The lanes'
@@ -251,7 +255,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// A claim of up to `limit` messages of every tenant from `lanes`.
+    /// A claim of up to `limit` messages of every tenant from `lanes`, all of which may begin at once.
     pub fn new(worker: impl Into<Arc<str>>, lanes: Vec<Lane>, limit: usize, lease: Duration) -> Self {
         Self {
             scope: Scope::All,
@@ -259,6 +263,7 @@ impl Claim {
             lanes,
             limit,
             lease,
+            begin: usize::MAX,
             newest_payload: Payload::VERSION,
             alone: false,
         }
@@ -271,6 +276,13 @@ impl Claim {
             Channel::ALL.into_iter().map(move |channel| Lane::new(channel, priority, limit))
         });
         Self::new(worker, lanes.collect(), limit, lease)
+    }
+
+    /// The same with so many of what is found that may begin at once.
+    #[must_use]
+    pub fn begin(mut self, count: usize) -> Self {
+        self.begin = count;
+        self
     }
 
     /// The same for one suspect.
@@ -320,6 +332,9 @@ pub struct Leased {
     pub excused: u32,
     /// How many workers were lost that had it, since it was last settled.
     pub losses: u32,
+    /// False if it is beyond the [mark](Claim::begin): it must not begin until the mark was
+    /// [moved](super::Messages::begin), or its [start](super::Messages::start) was counted.
+    pub begun: bool,
     /// Counts replays.
     pub generation: u32,
     /// The recipients that are still to be served; `None` is all of them.
@@ -332,7 +347,7 @@ pub struct Leased {
 }
 
 impl Leased {
-    /// A message that was never tried, and has been due since its id was made.
+    /// A message that was never tried, has been due since its id was made, and may begin.
     pub fn new(lease: Lease, tenant: TenantId, payload: Payload, terms: Terms) -> Self {
         Self {
             lease,
@@ -344,6 +359,7 @@ impl Leased {
             attempts: 0,
             excused: 0,
             losses: 0,
+            begun: true,
             generation: 0,
             pending: None,
             pinned: None,
@@ -358,7 +374,7 @@ impl Leased {
 pub struct Claimed {
     /// The store's clock at the claim: the judge of due, expiry and lease.
     pub now: Timestamp,
-    /// The messages, in the order of the lanes.
+    /// The messages, in the order of the lanes: the order of marks, too, among those that share a token.
     pub leased: Vec<Leased>,
     /// When the next ready message of the lanes is due, after `now`, if fewer were found than wished
     /// for and one waits. What else keeps it back may count or not. Not said by claims of suspects.

@@ -5,8 +5,12 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{QueueState, Record};
+use super::{
+    QueueState, Record,
+    recovery::{cancelled, replayed},
+};
 use crate::{
+    event::{Event, EventKind},
     id::{MessageId, TenantId},
     message::Channel,
     time::Timestamp,
@@ -160,9 +164,9 @@ impl Page {
 pub enum Act {
     /// Withdraw what waits (ready, suspect, held or paused).
     Cancel,
-    /// Stop what waits (ready or suspect) until it is released. The act's note is the reason.
+    /// Stop what waits (ready or suspect) until it is released, with a `held` event. The act's note is the reason.
     Hold,
-    /// Let go on what is held: due as before, and still a suspect if it was one.
+    /// Let go on what is held: due as before, and still a suspect if it was one; with a `released` event.
     Release,
     /// Send dead letters again at once, as a new generation with a `queued` event: whole, and with nothing
     /// counted yet.
@@ -218,6 +222,21 @@ impl ActRecord {
     /// The record of an act that changed so many.
     pub const fn new(id: Uuid, act: Act, tenant: Option<TenantId>, filter: Filter, at: Timestamp) -> Self {
         Self { id, act, tenant, filter, at, note: None, changed: 0 }
+    }
+
+    /// What it leaves in the timeline of a message that had this generation and so many attempts before it.
+    pub fn event(&self, message: MessageId, generation: u32, attempts: u32, now: Timestamp) -> Event {
+        let kind = match self.act {
+            Act::Cancel => return cancelled(message, generation, attempts, now),
+            Act::Replay => return replayed(message, generation.saturating_add(1), now),
+            Act::Hold => EventKind::Held,
+            Act::Release => EventKind::Released,
+        };
+        let mut event = Event::new(message, kind, now);
+        (event.generation, event.attempt) = (generation, attempts);
+        // By the record's id it is told apart from the next act of its kind.
+        (event.text, event.source) = (self.note.clone(), Some(self.id.to_string().into()));
+        event
     }
 }
 

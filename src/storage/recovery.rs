@@ -25,6 +25,8 @@ pub struct Lost {
     pub on_unknown: OnUnknown,
     /// Whether its start was written down since it was claimed.
     pub started: bool,
+    /// Whether the mark of its claim has passed it.
+    pub begun: bool,
     /// Whether someone asked meanwhile to cancel it.
     pub cancel: bool,
     /// How many attempts were counted.
@@ -63,10 +65,11 @@ fn reason(losses: u32) -> Arc<str> {
 }
 
 impl Lost {
-    /// The message of this id and policy, at its place in the queue: not started, and not cancelled.
+    /// The message of this id and policy, at its place in the queue: not started, not cancelled, and passed by
+    /// the mark of its claim.
     pub fn new(id: MessageId, on_unknown: OnUnknown, place: &Place) -> Self {
         let Place { attempts, losses, generation, .. } = *place;
-        Self { id, on_unknown, started: false, cancel: false, attempts, losses, generation }
+        Self { id, on_unknown, started: false, begun: true, cancel: false, attempts, losses, generation }
     }
 
     /// What becomes of it by the contract of [`Messages`](super::Messages), `now` by the store's clock.
@@ -76,7 +79,7 @@ impl Lost {
 
     /// Nobody can know more than: it was started, or it could have been.
     const fn is_loss(&self) -> bool {
-        self.started || matches!(self.on_unknown, OnUnknown::Retry)
+        self.started || (self.begun && matches!(self.on_unknown, OnUnknown::Retry))
     }
 
     fn unharmed(&self, now: Timestamp) -> Recovery {
@@ -91,8 +94,9 @@ impl Lost {
         let losses = self.losses.saturating_add(1);
         let reason = reason(losses);
         let (state, kind) = self.verdict(losses);
-        let mut events = vec![self.event(EventKind::Recovered, None, now)];
-        events.extend(kind.map(|kind| self.event(kind, Some(&reason), now)));
+        // With the reason, which counts: the next loss of the same attempt is another event.
+        let events = std::iter::once(EventKind::Recovered).chain(kind);
+        let events = events.map(|kind| self.event(kind, &reason, now)).collect();
         Recovery { state, losses, reason: Some(reason), events }
     }
 
@@ -107,10 +111,10 @@ impl Lost {
         }
     }
 
-    fn event(&self, kind: EventKind, text: Option<&Arc<str>>, now: Timestamp) -> Event {
+    fn event(&self, kind: EventKind, text: &Arc<str>, now: Timestamp) -> Event {
         let attempt = if self.started { self.attempts } else { self.attempts.saturating_add(1) };
         let mut event = own(self.id, kind, self.generation, now);
-        (event.attempt, event.text) = (attempt, text.cloned());
+        (event.attempt, event.text) = (attempt, Some(Arc::clone(text)));
         event
     }
 }
@@ -141,7 +145,7 @@ mod tests {
 
     fn lost(on_unknown: OnUnknown, started: bool, losses: u32) -> Lost {
         let id = MessageId::new(Timestamp::from_secs(1));
-        Lost { id, on_unknown, started, cancel: false, attempts: 4, losses, generation: 2 }
+        Lost { id, on_unknown, started, begun: true, cancel: false, attempts: 4, losses, generation: 2 }
     }
 
     /// State, losses, and the kinds and attempts of events.
@@ -180,6 +184,16 @@ mod tests {
     }
 
     #[test]
+    fn what_the_mark_did_not_pass_is_unharmed_unless_it_was_started() {
+        let beyond =
+            |policy, started, losses| Lost { begun: false, ..lost(policy, started, losses) }.recover(NOW);
+        let unharmed = |state, losses| Recovery { state: Some(state), losses, reason: None, events: vec![] };
+        assert_eq!(beyond(OnUnknown::Retry, false, 0), unharmed(QueueState::Ready, 0));
+        assert_eq!(beyond(OnUnknown::Retry, false, 2), unharmed(QueueState::Suspect, 2));
+        assert_eq!(beyond(OnUnknown::Retry, true, 0).losses, 1);
+    }
+
+    #[test]
     fn what_was_cancelled_meanwhile_leaves_the_queue() {
         let rows = [
             (OnUnknown::Retry, false, events(&[("recovered", 5), ("cancelled", 5)])),
@@ -192,6 +206,14 @@ mod tests {
             let (state, _, found) = verdict(&lost);
             assert_eq!((state, found), (None, events), "{policy:?}, started {started}");
         }
+    }
+
+    #[test]
+    fn each_loss_of_an_attempt_is_an_event_of_its_own() {
+        let lost = lost(OnUnknown::Retry, false, 0);
+        let event = |losses| Lost { losses, ..lost.clone() }.recover(NOW).events.swap_remove(0);
+        assert_eq!(event(0).id(), event(0).id(), "whoever recovers it");
+        assert_ne!(event(0).id(), event(1).id());
     }
 
     #[test]

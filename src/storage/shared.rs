@@ -14,7 +14,7 @@ use crate::{
 
 impl<S: Messages + ?Sized> Messages for Arc<S> {
     crate::forward_messages! { [self.as_ref()]
-        record enqueue claim start renew settle cancel append_events act pause resume prune
+        record enqueue claim start begin renew settle cancel append_events act pause resume prune
         tracked timeline list stats acts pauses by_vendor_id tenant_of dialect wake woken
     }
 }

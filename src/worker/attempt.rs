@@ -35,6 +35,11 @@ pub(super) struct Job {
 pub(super) type Boxed = Box<Job>;
 
 impl Job {
+    /// False while the mark of its claim has not passed it.
+    pub(super) fn may_begin(&self) -> bool {
+        self.batch.may_begin(self.place)
+    }
+
     /// Hands it back unharmed.
     pub(super) fn give_back(self, crew: &Crew) {
         self.batch.end(self.place);

@@ -33,8 +33,9 @@ pub(super) struct Catch {
 
 /// Claims what `order` says.
 pub(super) async fn claim(crew: Arc<Crew>, order: Order) -> Result<Catch> {
-    let asked = crew.clock.monotonic();
+    let (asked, begun) = (crew.clock.monotonic(), crew.floor().begun());
     let claimed = crew.line.messages().claim(&wish(&crew, &order)).await?;
+    crew.floor().learn(begun);
     let next_due = claimed.next_due.map(|due| crew.clock.monotonic() + due.since(claimed.now));
     let mut catch = Catch {
         jobs: Vec::new(),
@@ -44,7 +45,7 @@ pub(super) async fn claim(crew: Arc<Crew>, order: Order) -> Result<Catch> {
         guarded: claimed.leased.iter().any(is_guarded),
     };
     if !claimed.leased.is_empty() {
-        catch.jobs = jobs(&crew, claimed, asked, order.free).await;
+        catch.jobs = jobs(&crew, claimed, asked, &order).await;
         let mut counts = [0; Channel::ALL.len()];
         catch.jobs.iter().for_each(|job| counts[job.ready.channel as usize] += 1);
         catch.found = Channel::ALL.into_iter().zip(counts).collect();
@@ -56,38 +57,42 @@ fn wish(crew: &Crew, order: &Order) -> Claim {
     let config = &crew.config;
     let claim = Claim::new(Arc::clone(&config.name), order.lanes.clone(), order.limit, config.lease);
     let claim = claim.within(config.scope.clone());
-    if order.alone { claim.alone() } else { claim }
+    match order.alone {
+        // It is started with a write of its own: only what was handed over may be its third loss.
+        true => claim.alone().begin(0),
+        false => claim.begin(crew.floor().open()),
+    }
 }
 
 fn is_guarded(leased: &Leased) -> bool {
     leased.terms.on_unknown != OnUnknown::Retry
 }
 
-async fn jobs(crew: &Crew, claimed: Claimed, asked: Monotonic, free: usize) -> Vec<Boxed> {
+async fn jobs(crew: &Crew, claimed: Claimed, asked: Monotonic, order: &Order) -> Vec<Boxed> {
     let Claimed { now, leased, .. } = claimed;
     let recovered = leased.iter().filter(|leased| leased.losses > 0).count();
     crew.counters.claimed.add(leased.len());
     crew.counters.recovered.add(recovered);
-    let batch = Arc::new(Batch::new(&leased, asked, crew.config.lease));
-    crew.add(&batch);
+    let places = Batch::of(&leased, asked, crew.config.lease);
+    places.iter().filter(|(_, place)| *place == 0).for_each(|(batch, _)| crew.add(batch));
     let clock: Arc<dyn Clock> = Arc::new(StoreClock::new(Arc::clone(&crew.clock), now, asked));
     let ready = crew.line.ready(leased, asked).await;
-    let job = |(place, ready): (usize, Ready)| {
-        Box::new(Job { ready, batch: Arc::clone(&batch), clock: Arc::clone(&clock), place })
+    let job = |((batch, place), ready): ((Arc<Batch>, usize), Ready)| {
+        Box::new(Job { ready, batch, clock: Arc::clone(&clock), place })
     };
-    started(crew, ready.into_iter().enumerate().map(job).collect(), free).await
+    started(crew, places.into_iter().zip(ready).map(job).collect(), order).await
 }
 
-/// Counts the starts of those whose policy wants it, durably: as many as there are free places. What
-/// is beyond, or could not be started, is handed back.
-async fn started(crew: &Crew, jobs: Vec<Boxed>, free: usize) -> Vec<Boxed> {
-    if !jobs.iter().any(|job| is_guarded(&job.ready.leased)) {
+/// Counts the starts of those whose policy wants it, and of suspects, durably: as many as there are free places.
+/// What is beyond, or could not be started, is handed back.
+async fn started(crew: &Crew, jobs: Vec<Boxed>, order: &Order) -> Vec<Boxed> {
+    let is_guarded = |job: &Boxed| order.alone || is_guarded(&job.ready.leased);
+    if !jobs.iter().any(is_guarded) {
         return jobs;
     }
-    let (guarded, mut ready): (Vec<_>, Vec<_>) =
-        jobs.into_iter().partition(|job| is_guarded(&job.ready.leased));
+    let (guarded, mut ready): (Vec<_>, Vec<_>) = jobs.into_iter().partition(is_guarded);
     let mut guarded = guarded.into_iter();
-    let first: Vec<Boxed> = guarded.by_ref().take(free).collect();
+    let first: Vec<Boxed> = guarded.by_ref().take(order.free).collect();
     guarded.for_each(|job| job.give_back(crew));
     let leases: Vec<Lease> = first.iter().map(|job| job.ready.leased.lease).collect();
     let answers = match crew.line.messages().start(&leases).await {
@@ -103,6 +108,7 @@ async fn started(crew: &Crew, jobs: Vec<Boxed>, free: usize) -> Vec<Boxed> {
         match answer {
             Ok(attempt) => {
                 job.ready.leased.attempts = attempt.saturating_sub(1);
+                job.batch.started(job.place);
                 ready.push(job);
             }
             Err(_) => {

@@ -114,7 +114,9 @@ impl WorkerBuilder {
     }
 
     /// The most messages of a channel that wait here for a free place, ahead of their time; twice the batch if
-    /// not set. It is twice the concurrency at first, and more where messages go fast. Those with [`on_unknown`](crate::OnUnknown) hold or give up never do.
+    /// not set. It is twice the concurrency at first, and more where messages go fast. If the worker is killed
+    /// they return unharmed, but for the few that were about to begin. Those with
+    /// [`on_unknown`](crate::OnUnknown) hold or give up never do.
     pub fn prefetch(mut self, messages: usize) -> Self {
         self.prefetch = Some(messages);
         self

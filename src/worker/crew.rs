@@ -36,6 +36,8 @@ pub(super) struct Crew {
     floor: Mutex<Floor<Boxed>>,
     /// Told when the owner of the floor should look at it.
     pub(super) changed: Arc<Notify>,
+    /// Told when messages that wait here must soon be let begin.
+    pub(super) low: Notify,
     pub(super) ends: Arc<Ends>,
     pub(super) counters: Arc<Counters>,
     /// The claims whose leases are still needed.
@@ -61,6 +63,7 @@ impl Crew {
             config,
             floor: Mutex::new(Floor::new(&limits)),
             changed: Arc::default(),
+            low: Notify::new(),
             ends: Arc::default(),
             counters: Arc::default(),
             batches: Mutex::default(),
@@ -73,6 +76,30 @@ impl Crew {
     pub(super) fn floor(&self) -> MutexGuard<'_, Floor<Boxed>> {
         // Nothing in it can panic half-way.
         self.floor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in what a claim brought.
+    pub(super) fn receive(&self, jobs: Vec<Boxed>) {
+        let mut floor = self.floor();
+        for job in jobs {
+            match job.may_begin() {
+                true => floor.add(job.ready.channel, job),
+                false => floor.add_behind(job.ready.channel, job),
+            }
+        }
+        if floor.is_low() {
+            self.low.notify_one();
+        }
+    }
+
+    /// Takes back what waits of those that `wanted` picks.
+    pub(super) fn withdraw(&self, wanted: impl Fn(&Boxed) -> bool) -> Vec<Boxed> {
+        let mut floor = self.floor();
+        let taken = floor.take(wanted);
+        if floor.is_low() {
+            self.low.notify_one();
+        }
+        taken
     }
 
     /// A place is free again.
@@ -150,9 +177,13 @@ impl Place<'_> {
             self.left = true;
             return None;
         };
+        let is_low = floor.is_low();
         drop(floor);
         if has_room {
             self.crew.changed.notify_one();
+        }
+        if is_low {
+            self.crew.low.notify_one();
         }
         Some(job)
     }

@@ -10,6 +10,7 @@ use super::{
     crew::{Crew, hand},
     handle::{Control, Running, ShutdownReport},
     keeper::{keep, look_at_pauses, watch_pauses},
+    marks::move_marks,
     mind::{Found, Mind, Order, Step, View},
     settle::{LAST_CALL, Settler},
 };
@@ -66,6 +67,7 @@ impl Engine {
         };
         helpers.spawn(settler.run());
         helpers.spawn(keep(Arc::clone(&crew)));
+        helpers.spawn(move_marks(Arc::clone(&crew)));
         // Before the first claim: what is paused must not be sent to.
         look_at_pauses(&crew).await;
         helpers.spawn(watch_pauses(Arc::clone(&crew)));
@@ -205,10 +207,9 @@ impl Engine {
             Ok(catch) => {
                 self.backoff.reset();
                 let Catch { jobs, found, next_due, suspects, guarded } = catch;
-                self.mind.found(order, &Found { counts: found.clone(), next_due, suspects, guarded }, now);
-                let mut floor = self.crew.floor();
-                floor.fed(found.iter().filter(|(_, count)| *count > 0).map(|(channel, _)| *channel), now);
-                jobs.into_iter().for_each(|job| floor.add(job.ready.channel, job));
+                self.crew.floor().fed(&found, now);
+                self.mind.found(order, &Found { counts: found, next_due, suspects, guarded }, now);
+                self.crew.receive(jobs);
                 None
             }
             Err(error) => {

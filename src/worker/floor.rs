@@ -4,7 +4,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::pace::{Pace, Signal};
+use super::{
+    lead::Lead,
+    pace::{Pace, Signal},
+};
 use crate::{message::Channel, time::Monotonic};
 
 /// So many tasks serve the first messages.
@@ -25,8 +28,11 @@ pub(super) struct Limits {
 #[derive(Debug)]
 struct Bench<J> {
     waiting: VecDeque<J>,
+    /// These wait as well, and must not begin before the mark of their claim has passed them.
+    behind: VecDeque<J>,
     under_way: usize,
     pace: Pace,
+    lead: Lead,
     served: bool,
     /// Its owner is told when it has room again.
     listened_to: bool,
@@ -68,8 +74,19 @@ impl<J> Bench<J> {
         self.pace.width().saturating_sub(self.under_way)
     }
 
+    fn all_waiting(&self) -> usize {
+        self.waiting.len() + self.behind.len()
+    }
+
     fn in_hand(&self) -> usize {
-        self.waiting.len() + self.under_way
+        self.all_waiting() + self.under_way
+    }
+
+    /// How many should be let begin beside those that may.
+    fn due(&self) -> usize {
+        let (width, may) = (self.pace.width(), self.waiting.len());
+        let least = self.lead.least(width);
+        if may > least { 0 } else { (least + Lead::stride(width)).saturating_sub(may).min(self.behind.len()) }
     }
 
     /// How many messages may wait.
@@ -81,7 +98,7 @@ impl<J> Bench<J> {
     /// are few and large.
     fn room(&self, prefetch: usize) -> usize {
         let most = self.most_waiting(prefetch);
-        let is_low = self.waiting.len() <= most / 2;
+        let is_low = self.all_waiting() <= most / 2;
         if is_low { (self.pace.width() + most).saturating_sub(self.in_hand()) } else { 0 }
     }
 }
@@ -93,6 +110,8 @@ pub(super) struct Floor<J> {
     prefetch: usize,
     benches: [Bench<J>; Channel::ALL.len()],
     under_way: usize,
+    /// Some must soon be let begin, and nobody was told yet.
+    low: bool,
     /// Tasks that serve.
     hands: usize,
     /// The channel that is served next.
@@ -110,8 +129,10 @@ impl<J> Floor<J> {
             let pace = Pace::new(most.unwrap_or(1).min(limits.total));
             Bench {
                 waiting: VecDeque::new(),
+                behind: VecDeque::new(),
                 under_way: 0,
                 pace,
+                lead: Lead::default(),
                 served: most.is_some(),
                 listened_to: false,
                 stock: Stock::default(),
@@ -122,6 +143,7 @@ impl<J> Floor<J> {
             prefetch: limits.prefetch,
             benches: Channel::ALL.map(bench),
             under_way: 0,
+            low: false,
             hands: 0,
             turn: 0,
             put_back: Vec::new(),
@@ -134,12 +156,54 @@ impl<J> Floor<J> {
         self.benches[channel as usize].waiting.push_back(job);
     }
 
-    /// Messages of these channels were claimed.
-    pub(super) fn fed(&mut self, channels: impl IntoIterator<Item = Channel>, now: Monotonic) {
-        for channel in channels {
-            let bench = &mut self.benches[channel as usize];
+    /// So many messages of each channel were claimed.
+    pub(super) fn fed(&mut self, found: &[(Channel, usize)], now: Monotonic) {
+        for (channel, _) in found.iter().filter(|(_, count)| *count > 0) {
+            let bench = &mut self.benches[*channel as usize];
             bench.stock.feed(now, self.prefetch / bench.pace.width() + 1);
         }
+    }
+
+    /// Adds a message that waits for the mark of its claim, and then for a free place.
+    pub(super) fn add_behind(&mut self, channel: Channel, job: J) {
+        let bench = &mut self.benches[channel as usize];
+        bench.behind.push_back(job);
+        self.low |= bench.due() > 0;
+    }
+
+    /// True, once, when some must soon be let begin.
+    pub(super) fn is_low(&mut self) -> bool {
+        std::mem::take(&mut self.low)
+    }
+
+    /// Those that should be let begin now.
+    pub(super) fn due(&self) -> Vec<&J> {
+        self.benches.iter().flat_map(|bench| bench.behind.iter().take(bench.due())).collect()
+    }
+
+    /// Lets those begin that `may`.
+    pub(super) fn advance(&mut self, may: impl Fn(&J) -> bool) {
+        for bench in &mut self.benches {
+            let (out, stay) = std::mem::take(&mut bench.behind).into_iter().partition(&may);
+            bench.behind = stay;
+            bench.waiting.extend::<VecDeque<J>>(out);
+        }
+    }
+
+    /// How many messages of each channel began so far.
+    pub(super) fn begun(&self) -> [u64; Channel::ALL.len()] {
+        std::array::from_fn(|place| self.benches[place].lead.begun())
+    }
+
+    /// Learns from a call of the store, before which so many had begun.
+    pub(super) fn learn(&mut self, before: [u64; Channel::ALL.len()]) {
+        self.benches.iter_mut().zip(before).for_each(|(bench, before)| bench.lead.learn(before));
+    }
+
+    /// How many of what a claim brings should be free to begin.
+    pub(super) fn open(&self) -> usize {
+        let leads = self.served().map(|(_, bench)| &bench.lead);
+        (self.total + Lead::of_all(leads, self.total)).saturating_sub(self.under_way + self.waiting())
     }
 
     /// The next message, whose attempt begins now, and whether the owner should look; channels take turns.
@@ -156,7 +220,9 @@ impl<J> Floor<J> {
             }
             if let Some(job) = bench.waiting.pop_front() {
                 bench.under_way += 1;
+                bench.lead.one();
                 self.under_way += 1;
+                self.low |= !bench.behind.is_empty() && bench.due() > 0;
                 self.turn = place + 1;
                 let has_room = bench.listened_to && bench.room(self.prefetch) > 0;
                 bench.listened_to &= !has_room;
@@ -175,7 +241,7 @@ impl<J> Floor<J> {
         let is_down = bench.pace.probe_at().is_some();
         if is_down {
             // They would all fail as this one did.
-            self.put_back.extend(bench.waiting.drain(..));
+            self.put_back.extend(bench.waiting.drain(..).chain(bench.behind.drain(..)));
         }
         let has_places = self.free_mark.is_some_and(|mark| self.free() >= mark);
         is_down || self.under_way == 0 || has_places || self.missing_hands() > 0
@@ -217,7 +283,7 @@ impl<J> Floor<J> {
         let free = self.free();
         let room = |bench: &Bench<J>| match guarded {
             // Never beyond the free places.
-            true => bench.free().saturating_sub(bench.waiting.len()).min(free),
+            true => bench.free().saturating_sub(bench.all_waiting()).min(free),
             false => bench.room(self.prefetch),
         };
         let served = self.served().filter(|(_, bench)| bench.pace.probe_at().is_none());
@@ -239,7 +305,8 @@ impl<J> Floor<J> {
     pub(super) fn put_back(&mut self, all: bool) -> Vec<J> {
         let mut back = std::mem::take(&mut self.put_back);
         if all {
-            back.extend(self.benches.iter_mut().flat_map(|bench| bench.waiting.drain(..)));
+            let both = |bench: &mut Bench<J>| bench.waiting.drain(..).chain(bench.behind.drain(..)).collect();
+            back.extend(self.benches.iter_mut().flat_map::<Vec<J>, _>(both));
         }
         back
     }
@@ -248,16 +315,19 @@ impl<J> Floor<J> {
     pub(super) fn take(&mut self, wanted: impl Fn(&J) -> bool) -> Vec<J> {
         let mut taken = Vec::new();
         for bench in &mut self.benches {
-            let (out, stay) = std::mem::take(&mut bench.waiting).into_iter().partition(&wanted);
-            bench.waiting = stay;
-            taken.extend::<VecDeque<J>>(out);
+            for waiting in [&mut bench.waiting, &mut bench.behind] {
+                let (out, stay) = std::mem::take(waiting).into_iter().partition(&wanted);
+                *waiting = stay;
+                taken.extend::<VecDeque<J>>(out);
+            }
+            self.low |= bench.due() > 0;
         }
         taken
     }
 
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
-        self.benches.iter().map(|bench| bench.waiting.len()).sum()
+        self.benches.iter().map(Bench::all_waiting).sum()
     }
 
     /// How many attempts are under way.
@@ -305,6 +375,47 @@ mod tests {
     }
 
     #[test]
+    fn what_is_behind_waits_for_its_mark() {
+        let mut floor = floor(8, &[(Channel::Email, 8)]);
+        (0..2).for_each(|n| floor.add(Channel::Email, n));
+        assert!(!floor.is_low());
+        (2..20).for_each(|n| floor.add_behind(Channel::Email, n));
+        assert_eq!((floor.is_low(), floor.waiting(), floor.ready()), (false, 20, 2), "two may begin");
+        assert_eq!(floor.next().map(|(n, _)| n), Some(0));
+        assert!(floor.is_low() && !floor.is_low(), "told once");
+        assert_eq!(floor.due(), [&2, &3, &4, &5], "half of the places beside the one that may");
+        floor.advance(|n| *n < 6);
+        assert_eq!((floor.due().len(), floor.ready()), (0, 5));
+        let begun: Vec<u32> = std::iter::from_fn(|| Some(floor.next()?.0)).collect();
+        assert_eq!(begun, [1, 2, 3, 4, 5], "and no further");
+        assert_eq!(floor.take(|n| *n == 7), [7]);
+        assert_eq!(floor.put_back(true).len(), 13);
+    }
+
+    #[test]
+    fn what_is_behind_is_not_forgotten_when_those_before_it_are_taken() {
+        let mut floor = floor(8, &[(Channel::Email, 8)]);
+        (0..3).for_each(|n| floor.add(Channel::Email, n));
+        floor.add_behind(Channel::Email, 9);
+        assert!(!floor.is_low());
+        assert_eq!(floor.take(|n| *n < 3), [0, 1, 2]);
+        assert!(floor.is_low() && floor.due() == [&9]);
+    }
+
+    #[test]
+    fn more_is_let_begin_where_the_store_takes_its_time() {
+        let mut floor = floor(8, &[(Channel::Email, 8), (Channel::Sms, 8)]);
+        assert_eq!(floor.open(), 9, "the free places, and one more");
+        let before = floor.begun();
+        (0..4).for_each(|n| floor.add(Channel::Email, n));
+        while floor.next().is_some() {}
+        floor.learn(before);
+        assert_eq!(floor.open(), 8 - 4 + 12);
+        (10..30).for_each(|n| floor.add_behind(Channel::Email, n));
+        assert_eq!((floor.due().len(), floor.open()), (16, 0));
+    }
+
+    #[test]
     fn its_owner_is_told_once_when_there_is_room() {
         let mut floor = floor(4, &[(Channel::Email, 4), (Channel::Sms, 1)]);
         (0..8).for_each(|n| floor.add(Channel::Email, n));
@@ -330,7 +441,7 @@ mod tests {
         let mut floor: Floor<u32> = Floor::new(&limits);
         let mut room_after = |millis: u64| {
             let now = NOW + Duration::from_millis(millis);
-            floor.fed([Channel::Email], now);
+            floor.fed(&[(Channel::Email, 1)], now);
             floor.rooms(false)[0].1
         };
         assert_eq!([0, 10, 20, 30].map(&mut room_after), [30, 50, 90, 170]);

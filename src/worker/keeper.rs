@@ -60,7 +60,7 @@ fn note(crew: &Crew, batch: &Arc<Batch>, live: &[(usize, Lease)], answers: Vec<R
         return;
     }
     let is_lost = |job: &Boxed| Arc::ptr_eq(&job.batch, batch) && lost.contains(&job.place);
-    let waiting = crew.floor().take(is_lost);
+    let waiting = crew.withdraw(is_lost);
     waiting.iter().for_each(|job| batch.over(job.place));
     crew.counters.lease_lost.add(waiting.len());
     tracing::warn!(leases = lost.len(), waiting = waiting.len(), "leases were lost; what waited is dropped");
@@ -110,6 +110,6 @@ fn apply(crew: &Crew, pauses: Vec<Pause>) {
     if pauses.iter().all(|pause| matches!(pause, Pause::Provider(_))) {
         return;
     }
-    let waiting = crew.floor().take(is_paused);
+    let waiting = crew.withdraw(is_paused);
     waiting.into_iter().for_each(|job| job.give_back(crew));
 }

@@ -1,9 +1,14 @@
 //! The leases of one claim, by the worker's own reckoning.
 
 use std::{
-    sync::atomic::{AtomicU8, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
+
+use uuid::Uuid;
 
 use crate::{
     message::Channel,
@@ -25,12 +30,14 @@ mod stage {
     pub(super) const OVER: u8 = 4;
 }
 
-/// The messages of one claim. Their leases end together, at the latest when the store says so.
+/// The messages of one claim, and of one token. Their leases end together, at the latest when the store says so.
 #[derive(Debug)]
 pub(super) struct Batch {
     lease: Duration,
     /// In microseconds on our clock.
     until: AtomicU64,
+    /// So many may begin, as the store knows.
+    mark: AtomicUsize,
     slots: Box<[Slot]>,
 }
 
@@ -38,6 +45,8 @@ pub(super) struct Batch {
 struct Slot {
     lease: Lease,
     channel: Channel,
+    /// True if it may begin wherever the mark is.
+    begun: AtomicBool,
     stage: AtomicU8,
     deadline: AtomicU64,
 }
@@ -51,22 +60,69 @@ const fn moment(micros: u64) -> Monotonic {
 }
 
 impl Batch {
-    /// The messages that a claim found. Their leases hold from when we `asked`, so that we never
-    /// hold one for longer than the store does.
-    pub(super) fn new(leased: &[Leased], asked: Monotonic, lease: Duration) -> Self {
+    /// The messages that a claim found, each with its place: mostly they share a token.
+    pub(super) fn of(leased: &[Leased], asked: Monotonic, lease: Duration) -> Vec<(Arc<Self>, usize)> {
+        let mut batches: Vec<(Uuid, Arc<Self>, usize)> = Vec::new();
+        let mut places = Vec::with_capacity(leased.len());
+        for Lease { token, .. } in leased.iter().map(|leased| leased.lease) {
+            let known = batches.iter().position(|(known, ..)| *known == token);
+            let at = known.unwrap_or_else(|| {
+                let own = leased.iter().filter(|leased| leased.lease.token == token);
+                batches.push((token, Arc::new(Self::new(own, asked, lease)), 0));
+                batches.len() - 1
+            });
+            let (_, batch, place) = &mut batches[at];
+            places.push((Arc::clone(batch), *place));
+            *place += 1;
+        }
+        places
+    }
+
+    /// Leases hold from when we `asked`, so that we never hold one for longer than the store does.
+    fn new<'l>(leased: impl Iterator<Item = &'l Leased>, asked: Monotonic, lease: Duration) -> Self {
         let slot = |leased: &Leased| Slot {
             lease: leased.lease,
             channel: leased.payload.channel().unwrap_or(Channel::Email),
+            begun: AtomicBool::new(leased.begun),
             stage: AtomicU8::new(stage::WAITING),
             deadline: AtomicU64::new(u64::MAX),
         };
-        Self { lease, until: AtomicU64::new(micros(asked + lease)), slots: leased.iter().map(slot).collect() }
+        let until = AtomicU64::new(micros(asked + lease));
+        Self { lease, until, mark: AtomicUsize::new(0), slots: leased.map(slot).collect() }
     }
 
-    /// Begins the attempt of the message at `place`, unless its lease is over or nearly so; answers
-    /// when it must have ended: before the lease does.
+    /// False while the store does not know that the message at `place` may have begun.
+    pub(super) fn may_begin(&self, place: usize) -> bool {
+        let slot = self.slots.get(place);
+        place < self.mark.load(Ordering::Acquire)
+            || slot.is_some_and(|slot| slot.begun.load(Ordering::Acquire))
+    }
+
+    /// The store knows that all may have begun up to and with the message at `place`.
+    pub(super) fn let_begin(&self, place: usize) {
+        self.mark.fetch_max(place + 1, Ordering::AcqRel);
+    }
+
+    /// The store counted the start of the message at `place`.
+    pub(super) fn started(&self, place: usize) {
+        if let Some(slot) = self.slots.get(place) {
+            slot.begun.store(true, Ordering::Release);
+        }
+    }
+
+    pub(super) fn lease_of(&self, place: usize) -> Option<Lease> {
+        self.slots.get(place).map(|slot| slot.lease)
+    }
+
+    /// True while the message at `place` waits for a free place.
+    pub(super) fn waits(&self, place: usize) -> bool {
+        self.slots.get(place).is_some_and(|slot| slot.stage.load(Ordering::Acquire) == stage::WAITING)
+    }
+
+    /// Begins the attempt of the message at `place`, unless it may not, or its lease is over or nearly so;
+    /// answers when it must have ended: before the lease does.
     pub(super) fn begin(&self, place: usize, now: Monotonic) -> Option<Monotonic> {
-        let slot = self.slots.get(place)?;
+        let slot = self.slots.get(place).filter(|_| self.may_begin(place))?;
         let left = moment(self.until.load(Ordering::Acquire)).since(now);
         if left < self.lease / 3 {
             return None;
@@ -150,8 +206,6 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
     use crate::{AnyMessage, MessageId, Sms, TenantId, message::Payload, storage::Terms};
 
@@ -161,15 +215,44 @@ mod tests {
         Monotonic::from_start(Duration::from_secs(secs))
     }
 
-    fn batch(count: u128) -> Batch {
+    fn leased(count: u128) -> Vec<Leased> {
         let sms = Sms::builder().to("+15005550006").body("Hi").build().expect("valid");
         let payload = Payload::encode(&AnyMessage::from(sms)).expect("JSON");
         let leased = |n| {
             let lease = Lease { id: MessageId::from_uuid(Uuid::from_u128(n)), token: Uuid::from_u128(9) };
             Leased::new(lease, TenantId::DEFAULT, payload.clone(), Terms::default())
         };
-        let all: Vec<_> = (0..count).map(leased).collect();
-        Batch::new(&all, at(100), LEASE)
+        (0..count).map(leased).collect()
+    }
+
+    fn batch(count: u128) -> Batch {
+        Batch::new(leased(count).iter(), at(100), LEASE)
+    }
+
+    #[test]
+    fn nothing_begins_beyond_the_mark_unless_it_was_started() {
+        let mut leased = leased(5);
+        leased[1..].iter_mut().for_each(|leased| leased.begun = false);
+        let batch = Batch::new(leased.iter(), at(100), LEASE);
+        let begins = |place| batch.begin(place, at(100)).is_some();
+        assert_eq!([0, 1, 2, 3].map(begins), [true, false, false, false]);
+        batch.let_begin(2);
+        batch.let_begin(1);
+        assert_eq!([1, 2, 3, 4].map(begins), [true, true, false, false]);
+        batch.started(4);
+        assert_eq!([3, 4].map(begins), [false, true]);
+    }
+
+    #[test]
+    fn places_are_those_among_messages_of_one_token() {
+        let mut leased = leased(4);
+        leased[1].lease.token = Uuid::from_u128(7);
+        leased[3].lease.token = Uuid::from_u128(7);
+        let places = Batch::of(&leased, at(100), LEASE);
+        assert_eq!(places.iter().map(|(_, place)| *place).collect::<Vec<_>>(), [0, 0, 1, 1]);
+        for (leased, (batch, place)) in leased.iter().zip(&places) {
+            assert_eq!(batch.lease_of(*place), Some(leased.lease));
+        }
     }
 
     #[test]

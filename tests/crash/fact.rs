@@ -8,8 +8,12 @@ use tidings::MessageId;
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Fact {
+    /// Of what a process has now these must not begin yet: they wait there ahead of their time.
+    Ahead(Vec<MessageId>),
     /// A process reached a point where it is to be struck, and waits there. Said with a call, answered by [`Told::Go`].
     At(Point),
+    /// A process asks the store to let these begin.
+    Beginning(Vec<MessageId>),
     /// A transaction of this number begins, and will be committed, rolled back or cut off.
     Begun(u32),
     /// A process ended in peace.
@@ -30,6 +34,8 @@ pub(crate) enum Fact {
     Hello,
     /// A process was killed, and is dead. Noted by the parent.
     Killed,
+    /// The store knows that these may have begun.
+    MayBegin(Vec<MessageId>),
     /// Something else that a case wants to know.
     Noted(String, i64),
     /// The database was killed, and is back. Noted by the parent, as of no process.
@@ -99,10 +105,14 @@ impl Told {
 /// The moments at which a process is struck, by the suite's own store and provider around the real ones.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Point {
+    /// The store knows that more may begin, but the worker does not.
+    AfterMark,
     /// The result is durable, but the worker does not know.
     AfterSettle,
     /// The attempt was counted, and nothing handed over yet.
     AfterStart,
+    /// The worker is about to say that more may begin.
+    BeforeMark,
     /// The worker is about to write the result.
     BeforeSettle,
     /// The worker is about to count the attempt.

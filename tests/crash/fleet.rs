@@ -89,6 +89,19 @@ impl Fleet {
         }
     }
 
+    /// Waits until a lease is over that nobody has recovered.
+    pub(crate) async fn expired(&self, limit: Duration) {
+        let store = messages::open(&self.place).await;
+        let until = tokio::time::Instant::now() + limit;
+        loop {
+            let stats = store.stats(&Scope::All).await.expect("the store answers");
+            if stats.oldest_expired_lease.is_some() || tokio::time::Instant::now() > until {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Waits until nothing waits or is at work; the queue's numbers then, or when time is up.
     pub(crate) async fn idle(&self, limit: Duration) -> QueueStats {
         let store = messages::open(&self.place).await;

@@ -29,6 +29,8 @@ pub(crate) struct Verdict {
     pub(crate) open: usize,
     /// Second copies that no such attempt explains.
     pub(crate) beyond: Vec<u32>,
+    /// Numbers that were handed over before the store knew that they may have been.
+    pub(crate) early: Vec<u32>,
     /// Numbers whose copies differ in id, idempotency key or `Message-ID`.
     pub(crate) changed: Vec<u32>,
     /// How many dead processes had each message.
@@ -37,7 +39,7 @@ pub(crate) struct Verdict {
     pub(crate) unseen: u32,
     /// For each message that a dead process had: how long until another had it.
     pub(crate) takeovers: Vec<Duration>,
-    /// Dead letters that three dead processes had.
+    /// Dead letters that three dead processes had, whether the vendor took them or not.
     pub(crate) dead: usize,
     /// Errors that reached a caller.
     pub(crate) errors: Vec<String>,
@@ -59,6 +61,8 @@ struct Judge {
     hands: HashMap<u32, Hand>,
     holds: HashMap<u32, HashSet<MessageId>>,
     claiming: HashSet<u32>,
+    /// What each process must not begin yet.
+    ahead: HashMap<u32, HashSet<MessageId>>,
     open: HashMap<u32, HashSet<MessageId>>,
     /// How many second copies of a message are explained by attempts that were open at a fault.
     excused: HashMap<MessageId, u32>,
@@ -70,11 +74,13 @@ impl Judge {
     fn hear(&mut self, entry: &Entry) {
         let Entry { at, who, fact } = entry;
         match fact {
+            Fact::Ahead(ids) => self.ahead.entry(*who).or_default().extend(ids),
             Fact::Claimed(ids) => self.claimed(*at, *who, ids),
             Fact::Claiming => self.claiming.extend([*who]),
             Fact::Fault(text) => self.verdict.errors.push(text.clone()),
             Fact::Handed(hand) if hand.took => self.handed(*who, hand),
             Fact::Killed => self.killed(*at, *who),
+            Fact::MayBegin(ids) | Fact::Started(ids) => self.may_begin(*who, ids),
             Fact::Restarted => self.restarted(),
             Fact::Refused(ids) | Fact::Settled(ids) => self.settled(*who, ids),
             Fact::Stopped => self.stopped(*who),
@@ -90,10 +96,19 @@ impl Judge {
             self.verdict.takeovers.extend(died.map(|died| at.saturating_sub(died)));
         }
         self.holds.entry(who).or_default().extend(ids);
+        // Of an earlier claim.
+        self.may_begin(who, ids);
+    }
+
+    fn may_begin(&mut self, who: u32, ids: &[MessageId]) {
+        let ahead = self.ahead.entry(who).or_default();
+        ahead.retain(|id| !ids.contains(id));
     }
 
     fn handed(&mut self, who: u32, hand: &Hand) {
         self.open.entry(who).or_default().insert(hand.id);
+        let early = self.ahead.get(&who).is_some_and(|ahead| ahead.contains(&hand.id));
+        self.verdict.early.extend(early.then_some(hand.number));
         let Some(first) = self.hands.get(&hand.number) else {
             self.hands.insert(hand.number, hand.clone());
             return;
@@ -163,6 +178,7 @@ impl Verdict {
         let numbered = [
             (&self.lost, "lost"),
             (&self.beyond, "sent again though no attempt of theirs was open"),
+            (&self.early, "handed over before the store knew that they might be"),
             (&self.changed, "sent again with another id, key or Message-ID"),
         ];
         for (numbers, what) in numbered {
@@ -183,12 +199,11 @@ impl Verdict {
         Some((*sorted.get(sorted.len() / 2)?, *sorted.last()?))
     }
 
-    /// Takes in the dead letters: one that three dead processes had is not lost, and no other may be.
+    /// Takes in the dead letters: three dead processes must have had each. One that no vendor took is lost all the same.
     pub(crate) fn admit_dead(&mut self, dead: &[(u32, MessageId)]) {
         for (number, id) in dead {
             let losses = self.losses.get(id).copied().unwrap_or_default();
             if losses >= 1 && losses + self.unseen >= 3 {
-                self.lost.retain(|lost| lost != number);
                 self.dead += 1;
             } else {
                 self.errors.push(format!("{number} is dead without three dead processes"));

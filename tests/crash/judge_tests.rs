@@ -12,7 +12,7 @@ use crate::{
 
 /// Runs all of them; each panics if the judge is wrong.
 pub(crate) fn run() {
-    let tests: [(&str, fn()); 10] = [
+    let tests: [(&str, fn()); 11] = [
         ("a_good_run_is_good", a_good_run_is_good),
         ("without_faults_it_complains", without_faults_it_complains),
         ("a_kill_of_an_idle_process_does_not_count", a_kill_of_an_idle_process_does_not_count),
@@ -22,6 +22,7 @@ pub(crate) fn run() {
         ("two_copies_for_one_open_attempt_are_beyond", two_copies_for_one_open_attempt_are_beyond),
         ("a_copy_with_another_key_is_changed", a_copy_with_another_key_is_changed),
         ("a_dead_letter_needs_three_dead_processes", a_dead_letter_needs_three_dead_processes),
+        ("what_must_not_begin_yet_is_early", what_must_not_begin_yet_is_early),
         ("an_error_that_reached_a_caller_is_told", an_error_that_reached_a_caller_is_told),
     ];
     for (name, test) in tests {
@@ -153,7 +154,18 @@ fn a_dead_letter_needs_three_dead_processes() {
     let mut thrice = Story::new().claims(1, 1).dies(1).claims(2, 1).dies(2).claims(3, 1).dies(3).judged(2);
     assert_eq!(thrice.lost, [0, 1]);
     thrice.admit_dead(&dead);
-    assert_eq!((thrice.lost, thrice.dead), (vec![0], 1));
+    assert_eq!((thrice.lost, thrice.dead), (vec![0, 1], 1), "what nobody took is lost, also if it is dead");
+}
+
+fn what_must_not_begin_yet_is_early() {
+    let claimed = || Story::new().claims(1, 0).says(1, Fact::Ahead(vec![id(0)]));
+    complains(&claimed().hands(1, 0).judged(1), 0, "before the store knew that they might be: 0");
+    let asked = claimed().says(1, Fact::Beginning(vec![id(0)]));
+    complains(&asked.hands(1, 0).judged(1), 0, "before the store knew");
+    for known in [Fact::MayBegin(vec![id(0)]), Fact::Started(vec![id(0)])] {
+        let verdict = claimed().says(1, known).hands(1, 0).judged(1);
+        assert_eq!(verdict.complaints(0), Vec::<String>::new());
+    }
 }
 
 fn an_error_that_reached_a_caller_is_told() {

@@ -1,11 +1,15 @@
 //! How long things live: stores longer than runtimes, claims as long as somebody waits for them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::Executor;
-use tidings::storage::{Claim, Messages, QueueState, Scope};
+use tidings::{
+    Timestamp,
+    storage::{Claim, Messages, QueueState, RateAsk, Retention, Scope, SharedLimits, SqliteOptions},
+    testing::ManualClock,
+};
 
-use super::support::{Folder, PATIENCE, claim, enqueue, entries, open, run, stranger};
+use super::support::{Folder, PATIENCE, claim, enqueue, entries, number, open, run, stranger};
 
 #[test]
 fn a_store_outlives_the_runtimes_that_it_is_used_on() {
@@ -33,6 +37,23 @@ async fn a_store_may_be_closed_and_used_again() {
     store.close().await;
     assert!(!folder.file().with_extension("db-wal").exists(), "the last to close writes the log back");
     assert_eq!(claim(&store, 9).await.len(), 3);
+}
+
+#[tokio::test]
+async fn windows_that_hold_nothing_any_more_are_pruned() {
+    let folder = Folder::new();
+    let clock = ManualClock::at(Timestamp::from_secs(1_767_225_600));
+    let store =
+        SqliteOptions::new().clock(Arc::new(clock.clone())).open(folder.file()).await.expect("a file");
+    let mut stranger = stranger(&folder.file()).await;
+    let ask = |key, secs| RateAsk::new(key, 1, vec![(5, Duration::from_secs(secs))]);
+    assert_eq!(store.take(&[ask("short", 10), ask("long", 100)]).await.expect("room"), None);
+    clock.advance(Duration::from_secs(10));
+    store.prune(&Retention::of(Duration::from_secs(60))).await.expect("pruned");
+    assert_eq!(number(&mut stranger, "SELECT count(*) FROM tidings_rates").await, 1);
+    clock.advance(Duration::from_secs(90));
+    store.prune(&Retention::of(Duration::from_secs(60))).await.expect("pruned");
+    assert_eq!(number(&mut stranger, "SELECT count(*) FROM tidings_rates").await, 0);
 }
 
 /// What nobody hears of would be nobody's work until its lease is over.

@@ -163,6 +163,67 @@ async fn what_must_not_be_sent_twice_is_started_durably_and_never_waits_here() {
 }
 
 #[tokio::test]
+async fn what_never_reached_a_vendor_is_no_loss_however_many_workers_are() {
+    let vendor = Odd::new(|_| Next::Hang);
+    let (store, kit) = shaky(&vendor, still(&vendor));
+    let ids = kit.enqueue(60).await;
+    for _ in 0..8 {
+        let before = vendor.calls().len();
+        let running = tokio::spawn(kit.worker(|worker| worker.concurrency(4).prefetch(40)).run());
+        until("calls", || vendor.calls().len() > before).await;
+        until("the mark", || store.marks() > 0).await;
+        running.abort();
+        assert!(running.await.is_err());
+        kit.clock.advance(secs(60));
+    }
+    kit.messages().claim(&Claim::new("nobody", Vec::new(), 0, secs(1))).await.expect("memory");
+    let asked = |id| vendor.calls().iter().filter(|(called, _)| *called == id).count();
+    let mut harmed = 0;
+    for id in ids {
+        let place = kit.messenger.tracked(id).await.expect("memory").expect("known").place.expect("queued");
+        assert!(place.state != QueueState::Dead || asked(id) > 0, "a dead letter that nobody was asked for");
+        harmed += usize::from(asked(id) == 0 && place.losses > 0);
+    }
+    assert!(harmed <= 8, "{harmed} were harmed that no vendor saw, of 44 that a worker had in hand");
+}
+
+#[tokio::test]
+async fn marks_are_few_and_nobody_waits_for_them() {
+    let vendor = Odd::new(|_| Next::Accept);
+    let (store, kit) = shaky(&vendor, kit_of(&vendor));
+    kit.enqueue(5_000).await;
+    let stats = kit.worker(|worker| worker).run_until_idle().await.expect("memory");
+    assert_eq!((stats.sent, stats.returned), (5_000, 0));
+    assert!((1..200).contains(&store.marks()), "{} marks", store.marks());
+}
+
+#[tokio::test]
+async fn what_the_store_does_not_know_of_never_begins() {
+    let vendor = Odd::new(|_| Next::Hang);
+    let (store, kit) = shaky(&vendor, still(&vendor));
+    store.set_unmarked(true);
+    kit.enqueue(40).await;
+    let handle = kit.worker(|worker| worker.concurrency(4).prefetch(36)).spawn();
+    under_way(&vendor, 4).await;
+    until("what may not begin to go back", || handle.stats().returned > 0).await;
+    assert!(store.failures() > 0);
+    handle.shutdown(secs(0)).await;
+    let rest = kit.messages().claim(&Claim::everything("other", 100, secs(60))).await.expect("memory").leased;
+    assert_eq!(rest.iter().filter(|leased| leased.attempts == 0).count(), 36);
+    assert_eq!(vendor.calls().len(), 4, "nobody else was asked for");
+}
+
+#[tokio::test]
+async fn messages_go_out_although_no_mark_can_be_moved() {
+    let vendor = Odd::new(|_| Next::Accept);
+    let (store, kit) = shaky(&vendor, kit_of(&vendor));
+    store.set_unmarked(true);
+    kit.enqueue(500).await;
+    let stats = kit.worker(|worker| worker.concurrency(4)).run_until_idle().await.expect("memory");
+    assert_eq!((stats.sent, vendor.calls().len()), (500, 500));
+}
+
+#[tokio::test]
 async fn a_store_that_is_away_is_waited_for_and_nothing_is_forgotten() {
     let vendor = Odd::new(|_| Next::Take(secs(5)));
     let (store, kit) = shaky(&vendor, still(&vendor));
@@ -221,9 +282,10 @@ async fn a_suspect_is_served_alone() {
     let kit = Kit::new(|builder| builder.all_others(Recorder::new()));
     suspects(&kit, 3).await;
     let vendor = Odd::new(|_| Next::Take(secs(1)));
-    let kit = kit.again(|builder| builder.all_others(vendor.clone()));
+    let (store, kit) = shaky(&vendor, kit);
     assert_eq!(kit.work().await.sent, 3);
     assert_eq!((vendor.most(), vendor.calls().len()), (1, 3));
+    assert_eq!(store.starts(), 3, "each is started durably: no other may be buried");
 }
 
 #[tokio::test]

@@ -15,9 +15,11 @@ use tidings::{
 pub(crate) struct Shaky {
     store: Arc<MemoryStore>,
     broken: Arc<AtomicBool>,
+    unmarked: Arc<AtomicBool>,
     claims: Arc<AtomicUsize>,
     failures: Arc<AtomicUsize>,
     starts: Arc<AtomicUsize>,
+    marks: Arc<AtomicUsize>,
 }
 
 impl Shaky {
@@ -25,14 +27,21 @@ impl Shaky {
         Self {
             store: Arc::clone(store),
             broken: Arc::default(),
+            unmarked: Arc::default(),
             claims: Arc::default(),
             failures: Arc::default(),
             starts: Arc::default(),
+            marks: Arc::default(),
         }
     }
 
     pub(crate) fn set_broken(&self, broken: bool) {
         self.broken.store(broken, Ordering::SeqCst);
+    }
+
+    /// Whether marks cannot be moved.
+    pub(crate) fn set_unmarked(&self, unmarked: bool) {
+        self.unmarked.store(unmarked, Ordering::SeqCst);
     }
 
     pub(crate) fn claims(&self) -> usize {
@@ -47,6 +56,11 @@ impl Shaky {
     /// How many messages were started durably.
     pub(crate) fn starts(&self) -> usize {
         self.starts.load(Ordering::SeqCst)
+    }
+
+    /// How often a mark was moved.
+    pub(crate) fn marks(&self) -> usize {
+        self.marks.load(Ordering::SeqCst)
     }
 
     fn check(&self) -> Result<()> {
@@ -70,6 +84,16 @@ impl Messages for Shaky {
         self.check()?;
         self.starts.fetch_add(leases.len(), Ordering::SeqCst);
         self.store.start(leases).await
+    }
+
+    async fn begin(&self, last: &Lease) -> Result<()> {
+        self.check()?;
+        if self.unmarked.load(Ordering::SeqCst) {
+            self.failures.fetch_add(1, Ordering::SeqCst);
+            return Err(Error::new(ErrorKind::Storage, "no marks (as asked for)"));
+        }
+        self.marks.fetch_add(1, Ordering::SeqCst);
+        self.store.begin(last).await
     }
 
     async fn renew(&self, leases: &[Lease], lease: std::time::Duration) -> Result<Vec<Result<()>>> {

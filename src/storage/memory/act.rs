@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use super::{job::Job, ring::Slot, state::State};
 use crate::{
     id::MessageId,
-    storage::{
-        Act, ActRecord, Depth, Filter, QueueState, QueueStats, Retention, Scope, act_id,
-        recovery::{cancelled, replayed},
-    },
+    storage::{Act, ActRecord, Depth, Filter, QueueState, QueueStats, Retention, Scope, act_id},
     time::Timestamp,
 };
 
@@ -28,7 +25,7 @@ impl State {
         let mut record = ActRecord::new(act_id(now), act, scope.tenant().cloned(), filter.clone(), now);
         record.changed = u64::try_from(matching.len()).unwrap_or(u64::MAX);
         record.note = note;
-        matching.into_iter().for_each(|id| self.act_on(id, act, record.note.as_ref(), now));
+        matching.into_iter().for_each(|id| self.act_on(id, &record, now));
         self.rung += 1;
         self.acts.push(record.clone());
         let surplus = self.acts.len().saturating_sub(ACTS);
@@ -44,25 +41,23 @@ impl State {
         })
     }
 
-    fn act_on(&mut self, id: MessageId, act: Act, note: Option<&Arc<str>>, now: Timestamp) {
-        match act {
-            Act::Cancel => {
-                let event = self.queue.job(id).map(|job| cancelled(id, job.generation, job.attempts, now));
-                self.finish(id, event);
-            }
-            Act::Hold => {
-                self.queue.change(id, |job| (job.state, job.reason) = (QueueState::Held, note.cloned()));
-            }
-            Act::Release => {
-                self.queue.change(id, |job| {
+    fn act_on(&mut self, id: MessageId, record: &ActRecord, now: Timestamp) {
+        let Some(job) = self.queue.job(id) else { return };
+        let event = record.event(id, job.generation, job.attempts, now);
+        if record.act == Act::Cancel {
+            return self.finish(id, [event]);
+        }
+        self.queue.change(id, |job| {
+            match record.act {
+                Act::Hold => (job.state, job.reason) = (QueueState::Held, record.note.clone()),
+                Act::Replay => job.replay(now),
+                Act::Cancel | Act::Release => {
                     job.waits();
                     job.reason = None;
-                });
+                }
             }
-            Act::Replay => {
-                self.queue.change(id, |job| job.replay(now));
-            }
-        }
+            job.note([event]);
+        });
     }
 
     pub(super) fn stats(&self, scope: &Scope, now: Timestamp) -> QueueStats {
@@ -72,7 +67,7 @@ impl State {
             *depths.entry((job.channel(), job.state)).or_default() += 1;
             let waiting = matches!(job.state, QueueState::Ready | QueueState::Suspect).then_some(job.due);
             stats.oldest_waiting = earlier(stats.oldest_waiting, waiting, now);
-            let lease = job.hold.map(|hold| hold.until);
+            let lease = job.hold.as_ref().map(|hold| hold.until);
             stats.oldest_expired_lease = earlier(stats.oldest_expired_lease, lease, now);
         }
         let depths = depths.into_iter().map(|((channel, state), count)| Depth::new(channel, state, count));
@@ -118,7 +113,5 @@ impl Job {
         (self.attempts, self.excused, self.losses) = (0, 0, 0);
         // Who is pending stays so: the others have it, or were refused for good.
         (self.pinned, self.reason, self.since) = (None, None, now);
-        let event = replayed(self.id(), self.generation, now);
-        self.note([event]);
     }
 }

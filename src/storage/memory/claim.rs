@@ -1,6 +1,9 @@
 //! Claims, and the recovery of what was lost.
 
-use std::ops::Bound::{Excluded, Included};
+use std::{
+    ops::Bound::{Excluded, Included},
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 use uuid::Uuid;
 
@@ -22,9 +25,18 @@ const MOST_ID: MessageId = MessageId::from_uuid(Uuid::max());
 struct Wish<'a> {
     claim: &'a Claim,
     now: Timestamp,
-    hold: Hold,
+    token: Uuid,
+    mark: Arc<AtomicUsize>,
     /// Of the suppression list.
     version: u64,
+}
+
+impl Wish<'_> {
+    /// The lease of the message at `place`.
+    fn hold(&self, place: usize) -> Hold {
+        let until = self.now + self.claim.lease;
+        Hold { token: self.token, until, place, mark: Arc::clone(&self.mark) }
+    }
 }
 
 /// Whether a message that is due can be leased.
@@ -35,9 +47,9 @@ enum Verdict {
 }
 
 impl State {
-    pub(super) fn claim(&mut self, claim: &Claim, hold: Hold, version: u64, now: Timestamp) -> Claimed {
+    pub(super) fn claim(&mut self, claim: &Claim, token: Uuid, version: u64, now: Timestamp) -> Claimed {
         self.recover(&claim.scope, now);
-        let wish = Wish { claim, now, hold, version };
+        let wish = Wish { claim, now, token, mark: Arc::new(AtomicUsize::new(claim.begin)), version };
         let mut claimed = Claimed::nothing(now);
         if !self.pauses.contains(&Pause::All) {
             match claim.alone {
@@ -88,19 +100,19 @@ impl State {
             let next = self.queue.index.ready.range((Excluded(after), Included(end))).next().copied();
             let Some(next) = next else { return };
             after = next;
-            leased.extend(self.try_lease(wish, next.3));
+            leased.extend(self.try_lease(wish, next.3, leased.len()));
         }
     }
 
     fn claim_suspect(&mut self, wish: &Wish<'_>, leased: &mut Vec<Leased>) {
         let first = self.due_suspects(wish).next().filter(|_| wish.claim.limit > 0);
-        leased.extend(first.and_then(|id| self.try_lease(wish, id)));
+        leased.extend(first.and_then(|id| self.try_lease(wish, id, 0)));
     }
 
-    fn try_lease(&mut self, wish: &Wish<'_>, id: MessageId) -> Option<Leased> {
+    fn try_lease(&mut self, wish: &Wish<'_>, id: MessageId, place: usize) -> Option<Leased> {
         let job = self.queue.job(id)?;
         match self.verdict(wish, job) {
-            Verdict::Lease => self.queue.change(id, |job| job.lease(wish.hold, wish.version)),
+            Verdict::Lease => self.queue.change(id, |job| job.lease(wish.hold(place), wish.version)),
             Verdict::Park(by) => {
                 self.queue.change(id, |job| job.park(by));
                 None

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use uuid::Uuid;
@@ -49,10 +52,26 @@ pub(super) struct Job {
 }
 
 /// A lease as the store knows it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Hold {
     pub(super) token: Uuid,
     pub(super) until: Timestamp,
+    /// Its place in its claim.
+    pub(super) place: usize,
+    /// How many of its claim may have begun; one number for all of them.
+    pub(super) mark: Arc<AtomicUsize>,
+}
+
+impl Hold {
+    /// True if it may have begun.
+    pub(super) fn has_begun(&self) -> bool {
+        self.place < self.mark.load(Ordering::Relaxed)
+    }
+
+    /// Lets all of its claim begin, up to and with it.
+    pub(super) fn begin(&self) {
+        self.mark.fetch_max(self.place + 1, Ordering::Relaxed);
+    }
 }
 
 impl Job {
@@ -111,6 +130,7 @@ impl Job {
             id: self.id(),
             on_unknown: self.terms.on_unknown,
             started: self.started,
+            begun: self.hold.as_ref().is_none_or(Hold::has_begun),
             cancel: self.cancel,
             attempts: self.attempts,
             losses: self.losses,
@@ -125,8 +145,8 @@ impl Job {
     }
 
     pub(super) fn lease(&mut self, hold: Hold, version: u64) -> Leased {
+        let (lease, begun) = (Lease { id: self.id(), token: hold.token }, hold.has_begun());
         (self.state, self.hold, self.started) = (QueueState::Leased, Some(hold), false);
-        let lease = Lease { id: self.id(), token: hold.token };
         let terms = Terms { due: Some(self.due), ..self.terms.clone() };
         Leased {
             key: self.slot.record.key.clone(),
@@ -134,6 +154,7 @@ impl Job {
             attempts: self.attempts,
             excused: self.excused,
             losses: self.losses,
+            begun,
             generation: self.generation,
             pending: self.pending.clone(),
             pinned: self.pinned.clone(),
@@ -143,8 +164,8 @@ impl Job {
     }
 
     /// The lease, if it is this one.
-    pub(super) fn held_by(&self, lease: &Lease) -> Option<Hold> {
-        self.hold.filter(|hold| hold.token == lease.token)
+    pub(super) fn held_by(&self, lease: &Lease) -> Option<&Hold> {
+        self.hold.as_ref().filter(|hold| hold.token == lease.token)
     }
 
     pub(super) fn note(&mut self, events: impl IntoIterator<Item = Event>) {
@@ -228,7 +249,7 @@ impl Queue {
     }
 
     /// The message that has this lease.
-    pub(super) fn holder(&self, lease: &Lease) -> Result<(&Job, Hold)> {
+    pub(super) fn holder(&self, lease: &Lease) -> Result<(&Job, &Hold)> {
         let job = self.job(lease.id);
         job.and_then(|job| Some((job, job.held_by(lease)?))).ok_or_else(|| lease_lost(lease.id))
     }
@@ -244,7 +265,7 @@ impl Index {
 
     fn add(&mut self, job: &Job) {
         let id = job.id();
-        match (job.state, job.hold) {
+        match (job.state, &job.hold) {
             (QueueState::Ready, _) => drop(self.ready.insert(ready_key(job))),
             (QueueState::Suspect, _) => drop(self.suspects.insert((job.due, id))),
             (QueueState::Leased, Some(hold)) => drop(self.leased.insert((hold.until, id))),
@@ -258,7 +279,7 @@ impl Index {
 
     fn remove(&mut self, job: &Job) {
         let id = job.id();
-        match (job.state, job.hold) {
+        match (job.state, &job.hold) {
             (QueueState::Ready, _) => drop(self.ready.remove(&ready_key(job))),
             (QueueState::Suspect, _) => drop(self.suspects.remove(&(job.due, id))),
             (QueueState::Leased, Some(hold)) => drop(self.leased.remove(&(hold.until, id))),

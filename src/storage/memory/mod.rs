@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use self::{job::Hold, ring::Slot, state::State};
+use self::{ring::Slot, state::State};
 use super::{
     Act, ActRecord, Cancelled, Claim, Claimed, Enqueued, Entry, Filter, Lease, Messages, Page, Pause,
     QueueStats, Record, Retention, Scope, Settlement, Tracked, act_id,
@@ -160,14 +160,16 @@ impl Messages for MemoryStore {
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed> {
-        Ok(self.write(|state, now| {
-            let hold = Hold { token: act_id(now), until: now + claim.lease };
-            state.claim(claim, hold, self.suppressions.list().version, now)
-        }))
+        let version = || self.suppressions.list().version;
+        Ok(self.write(|state, now| state.claim(claim, act_id(now), version(), now)))
     }
 
     async fn start(&self, leases: &[Lease]) -> Result<Vec<Result<u32>>> {
         Ok(self.write(|state, now| leases.iter().map(|lease| state.start(lease, now)).collect()))
+    }
+
+    async fn begin(&self, last: &Lease) -> Result<()> {
+        self.write(|state, now| state.begin(last, now))
     }
 
     async fn renew(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Result<()>>> {

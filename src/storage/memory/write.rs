@@ -90,9 +90,18 @@ impl State {
         started.ok_or_else(|| lease_lost(lease.id))
     }
 
+    pub(super) fn begin(&mut self, last: &Lease, now: Timestamp) -> Result<()> {
+        let (_, hold) = self.queue.holder(last)?;
+        if hold.until <= now {
+            return Err(lease_lost(last.id));
+        }
+        hold.begin();
+        Ok(())
+    }
+
     pub(super) fn renew(&mut self, lease: &Lease, by: Duration, now: Timestamp) -> Result<()> {
-        self.queue.holder(lease)?;
-        let hold = Hold { token: lease.token, until: now + by };
+        let (_, hold) = self.queue.holder(lease)?;
+        let hold = Hold { until: now + by, ..hold.clone() };
         self.queue.change(lease.id, |job| job.hold = Some(hold));
         Ok(())
     }

@@ -18,7 +18,6 @@ use crate::{
     error::{Error, Result},
     storage::{
         Act, ActRecord, Filter, QueueState, Record, Scope, act_id,
-        recovery::{cancelled, replayed},
         sql::{RecordRow, record_from, unreadable},
     },
     time::{Clock, SystemClock, Timestamp},
@@ -172,28 +171,20 @@ async fn apply(
     let ids: Vec<Uuid> = found.iter().map(|found| found.record.id.as_uuid()).collect();
     let now = link.clock().map_or(record.at, Timestamp::from_micros);
     let mut history = History::default();
+    let event = |found: &Found| record.event(found.record.id, found.generation, found.attempts, now);
+    found.iter().for_each(|found| history.add(0, &[event(found)]));
     let statement = match record.act {
-        Act::Cancel => {
-            let event = |found: &Found| cancelled(found.record.id, found.generation, found.attempts, now);
-            found.iter().for_each(|found| history.add(0, &[event(found)]));
-            link.statement(REMOVE).bind(ids)
-        }
+        Act::Cancel => link.statement(REMOVE).bind(ids),
         Act::Hold => link.statement(HOLD).bind(ids).bind(record.note.as_deref().map(text)),
         Act::Release => link.statement(RELEASE).bind(ids),
-        Act::Replay => {
-            let event = |found: &Found| replayed(found.record.id, found.generation.saturating_add(1), now);
-            found.iter().for_each(|found| history.add(0, &[event(found)]));
-            link.statement(REPLAY).bind(ids).bind(now.as_micros())
-        }
+        Act::Replay => link.statement(REPLAY).bind(ids).bind(now.as_micros()),
     };
     transaction.run(statement).await?;
     if matches!(record.act, Act::Cancel | Act::Hold) {
         let whose = |found: &'_ Found| Some((found.record.tenant.to_string(), found.ordering_key.clone()?));
         let_go(link, transaction, found.iter().filter_map(whose)).await?;
     }
-    if !history.is_empty() {
-        transaction.run(history.insert(link)).await?;
-    }
+    transaction.run(history.insert(link)).await?;
     Ok(())
 }
 

@@ -24,7 +24,7 @@ use crate::{
     time::{Clock, SystemClock, Timestamp},
 };
 
-const CLAIM: &str = "SELECT * FROM {claim_1}($1, $2, $3, $4, $5, $6::text[], $7::smallint[], $8::integer[], $9, $10, $11, $12)";
+const CLAIM: &str = "SELECT * FROM {claim_1}($1, $2, $3, $4, $5, $6::text[], $7::smallint[], $8::integer[], $9, $10, $11, $12, $13)";
 
 const PARK: &str = "SELECT {park_1}($1, $2::text[], $3::smallint[], $4) AS parked";
 
@@ -95,7 +95,8 @@ enum Again {
 
 /// Looks once, and adds what it found.
 async fn look(inner: &Inner, wish: &mut Wish<'_>, found: &mut Found) -> Result<Again> {
-    let part = ask(inner, wish).await?;
+    let mut part = ask(inner, wish).await?;
+    part.claimed.leased.iter_mut().skip(wish.begin).for_each(|leased| leased.begun = false);
     wish.deduct(&part.lanes);
     let (parked, blocked, some) = (part.parked, part.blocked, !part.lanes.is_empty());
     found.add(part);
@@ -155,18 +156,20 @@ struct Wish<'c> {
     claim: &'c Claim,
     limits: Vec<usize>,
     total: usize,
+    begin: usize,
     recovered: bool,
 }
 
 impl<'c> Wish<'c> {
     fn of(claim: &'c Claim) -> Self {
         let limits = claim.lanes.iter().map(|lane| lane.limit).collect();
-        Self { claim, limits, total: claim.limit, recovered: false }
+        Self { claim, limits, total: claim.limit, begin: claim.begin, recovered: false }
     }
 
     /// Takes off what was found, given the lanes of it.
     fn deduct(&mut self, lanes: &[usize]) {
         self.total = self.total.saturating_sub(lanes.len());
+        self.begin = self.begin.saturating_sub(lanes.len());
         for lane in lanes {
             if let Some(limit) = self.limits.get_mut(*lane) {
                 *limit = limit.saturating_sub(1);
@@ -195,6 +198,7 @@ impl<'c> Wish<'c> {
             .bind(priorities)
             .bind(limits)
             .bind(i32::try_from(self.total).unwrap_or(i32::MAX))
+            .bind(i32::try_from(self.begin).unwrap_or(i32::MAX))
             .bind(i32::from(self.claim.newest_payload))
             .bind(self.claim.alone)
             .bind(self.recovered)
@@ -252,7 +256,20 @@ impl Part {
         for row in rows {
             part.take(row, token)?;
         }
+        part.sort();
         Ok(part)
+    }
+
+    /// In the order in which their lease keeps them: mostly that in which they came.
+    fn sort(&mut self) {
+        let of = |lane: &usize, leased: &Leased| (*lane, leased.terms.due, leased.lease.id);
+        let both = self.lanes.iter().zip(&self.claimed.leased);
+        if both.is_sorted_by_key(|(lane, leased)| of(lane, leased)) {
+            return;
+        }
+        let mut all: Vec<_> = self.lanes.drain(..).zip(self.claimed.leased.drain(..)).collect();
+        all.sort_unstable_by_key(|(lane, leased)| of(lane, leased));
+        (self.lanes, self.claimed.leased) = all.into_iter().unzip();
     }
 
     fn take(&mut self, row: &PgRow, token: Uuid) -> Result<()> {

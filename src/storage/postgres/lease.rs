@@ -18,6 +18,7 @@ use crate::{
 };
 
 const START: &str = "SELECT * FROM {start_1}($1, $2, $3)";
+const BEGIN: &str = "SELECT {begin_1}($1, $2, $3) AS held";
 const RENEW: &str = "SELECT * FROM {renew_1}($1, $2, $3, $4)";
 const DONE: &str = "SELECT * FROM {done_1}($1, $2, $3::text[], $4, $5, $6::text[], $7::text[], $8::text[])";
 const SETTLE: &str = "SELECT * FROM {settle_1}($1, $2, $3, $4, $5::text[], $6::text[], $7, $8, $9, $10::text[], \
@@ -59,6 +60,14 @@ pub(super) async fn start(inner: &Inner, leases: &[Lease]) -> Result<Vec<Result<
     let link = &inner.link;
     let rows = link.rows(|| link.statement(START).bind(link.clock()).bind(&ids).bind(&tokens)).await?;
     answers(leases, &rows, |row| Ok(unsigned(column(row, "attempt")?)))
+}
+
+pub(super) async fn begin(inner: &Inner, last: &Lease) -> Result<()> {
+    let link = &inner.link;
+    let begin = || link.statement(BEGIN).bind(link.clock()).bind(last.id.as_uuid()).bind(last.token);
+    let rows = link.rows(begin).await?;
+    let held = rows.first().map_or(Ok(false), |row| column(row, "held"))?;
+    if held { Ok(()) } else { Err(lease_lost(last.id)) }
 }
 
 pub(super) async fn renew(inner: &Inner, leases: &[Lease], lease: Duration) -> Result<Vec<Result<()>>> {

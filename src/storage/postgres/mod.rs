@@ -218,6 +218,10 @@ impl Messages for PostgresStore {
         lease::start(&self.inner, leases).await
     }
 
+    async fn begin(&self, last: &Lease) -> Result<()> {
+        lease::begin(&self.inner, last).await
+    }
+
     async fn renew(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Result<()>>> {
         lease::renew(&self.inner, leases, lease).await
     }

@@ -33,10 +33,11 @@ const OVER: &str = "SELECT l.token, l.ids, m.now FROM {leases} l, (SELECT {now_1
     ORDER BY l.until LIMIT $2 FOR UPDATE OF l SKIP LOCKED";
 
 /// What is being settled at this moment is left to whoever settles it.
-const LOST: &str = "SELECT q.id, q.on_unknown, q.started, q.cancel, q.attempts, q.losses, q.generation, q.tenant, q.ordering_key \
-    FROM {queue} q \
+const LOST: &str = "SELECT q.id, q.on_unknown, q.started, q.id = ANY (l.ids[:l.begun]) AS begun, q.cancel, q.attempts, q.losses, \
+    q.generation, q.tenant, q.ordering_key \
+    FROM {queue} q JOIN {leases} l ON l.token = q.token \
     WHERE q.id = ANY ($1) AND q.token = ANY ($2) AND ($3::text IS NULL OR q.tenant = $3) \
-    ORDER BY q.id FOR UPDATE SKIP LOCKED";
+    ORDER BY q.id FOR UPDATE OF q SKIP LOCKED";
 
 const STAY: &str = "UPDATE {queue} q SET token = NULL, started = false, state = a.state, losses = a.losses, \
     reason = coalesce(a.reason, q.reason) \
@@ -115,6 +116,7 @@ fn lost_from(row: &PgRow) -> Result<Lost> {
         id: MessageId::from_uuid(column(row, "id")?),
         on_unknown: policy.ok_or_else(|| unreadable("on_unknown", "a policy that is not known here"))?,
         started: column(row, "started")?,
+        begun: column(row, "begun")?,
         cancel: column(row, "cancel")?,
         attempts: unsigned(column(row, "attempts")?),
         losses: unsigned(column(row, "losses")?),

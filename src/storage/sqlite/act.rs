@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     id::TenantId,
-    storage::{Act, ActRecord, Filter, QueueState, Scope, act_id, recovery::replayed, sql::unreadable},
+    storage::{Act, ActRecord, Filter, QueueState, Scope, act_id, sql::unreadable},
     time::Timestamp,
 };
 
@@ -111,11 +111,9 @@ impl Part {
     }
 
     fn change(&self, mut row: Row, now: Timestamp) -> Change {
+        let event = self.record.event(row.message(), row.generation, row.attempts, now);
         match self.record.act {
-            Act::Cancel => {
-                let event = row.cancelled(now);
-                return Change::leaves(row, vec![event]);
-            }
+            Act::Cancel => return Change::leaves(row, vec![event]),
             Act::Hold => {
                 row.state = QueueState::Held;
                 row.reason = self.record.note.as_deref().map(str::to_owned);
@@ -124,9 +122,9 @@ impl Part {
                 row.waits();
                 row.reason = None;
             }
-            Act::Replay => return replay(row, now),
+            Act::Replay => replay(&mut row, now),
         }
-        Change::stays(row, Vec::new())
+        Change::stays(row, vec![event])
     }
 
     async fn begin(&self, tx: &mut Tx<'_>, changed: i64) -> Result<()> {
@@ -140,13 +138,11 @@ impl Part {
 }
 
 /// A dead letter is sent again, to those who are left.
-fn replay(mut row: Row, now: Timestamp) -> Change {
+fn replay(row: &mut Row, now: Timestamp) {
     row.generation = row.generation.saturating_add(1);
     (row.state, row.due, row.since) = (QueueState::Ready, now.as_micros(), now.as_micros());
     (row.attempts, row.excused, row.losses) = (0, 0, 0);
     (row.pinned, row.reason) = (None, None);
-    let event = replayed(row.message(), row.generation, now);
-    Change::stays(row, vec![event])
 }
 
 /// A record of an act.

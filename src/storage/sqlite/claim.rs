@@ -163,7 +163,8 @@ const SUSPECTS: &str = concat!(
     " LIMIT 1"
 );
 
-const KEEP_LEASE: &str = "INSERT INTO {leases} (token, worker, until) VALUES (?1, ?2, ?3)";
+const KEEP_LEASE: &str =
+    "INSERT INTO {leases} (token, worker, until, begun, ids) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 /// A message with the place of its lane.
 pub(super) type Found = (usize, Leased);
@@ -178,9 +179,21 @@ async fn lease(tx: &mut Tx<'_>, claim: &Claim, lanes: &[Lane]) -> Result<Vec<Fou
     if found == 0 {
         return Ok(Vec::new());
     }
+    let mut found = leased(tx, token, lanes).await?;
+    found.iter_mut().skip(claim.begin).for_each(|(_, leased)| leased.begun = false);
     let kept = tx.statement(KEEP_LEASE).bind(token).bind(Arc::clone(&claim.worker));
-    tx.run(kept.bind((tx.now + claim.lease).as_micros())).await?;
-    leased(tx, token, lanes).await
+    let kept = kept.bind((tx.now + claim.lease).as_micros());
+    let kept = match claim.begin < found.len() {
+        true => kept.bind(number(claim.begin)).bind(Some(ids(&found))),
+        false => kept.bind(number(found.len())).bind(None::<Vec<u8>>),
+    };
+    tx.run(kept).await?;
+    Ok(found)
+}
+
+/// In their order, as a lease keeps them.
+fn ids(found: &[Found]) -> Vec<u8> {
+    found.iter().flat_map(|(_, leased)| leased.lease.id.as_uuid().into_bytes()).collect()
 }
 
 async fn mark(tx: &mut Tx<'_>, claim: &Claim, lanes: &[Lane], token: Uuid) -> Result<u64> {

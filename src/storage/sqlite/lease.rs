@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    group::{Group, Op, Pile},
+    group::{Group, Op, Pile, Work},
     tx::{Tx, column, list},
 };
 use crate::{
@@ -66,6 +66,53 @@ impl Op for Start {
     fn pile(group: &mut Group) -> &mut Pile<Self> {
         &mut group.starts
     }
+}
+
+/// Moves the mark of a lease up to and with one of its messages.
+#[derive(Debug)]
+pub(super) struct Begin(pub(super) Lease);
+
+const MARK: &str = "\
+SELECT begun, ids FROM {leases} WHERE token = ?1 AND until > ?2
+    AND EXISTS (SELECT 1 FROM {queue!} WHERE id = ?3 AND token = ?1)";
+
+const MOVE_MARK: &str = "UPDATE {leases} SET begun = ?2 WHERE token = ?1";
+
+#[async_trait]
+impl Work for Begin {
+    type Answer = Result<()>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Result<()>> {
+        let Lease { id, token } = self.0;
+        let asked = tx.statement(MARK).bind(token).bind(tx.now.as_micros()).bind(id.as_uuid());
+        let Some(row) = tx.row(asked).await? else { return Ok(Err(lease_lost(id))) };
+        let wished = i64::try_from(place(column(&row, 1)?, id) + 1).unwrap_or(i64::MAX);
+        if wished > column(&row, 0)? {
+            tx.run(tx.statement(MOVE_MARK).bind(token).bind(wished)).await?;
+        }
+        Ok(Ok(()))
+    }
+}
+
+/// The place of a message among those of its lease; the first, if all of them may begin anyway.
+fn place(ids: Option<&[u8]>, id: MessageId) -> usize {
+    let mut ids = ids.unwrap_or_default().chunks_exact(size_of::<Uuid>());
+    ids.position(|known| known == id.as_uuid().as_bytes()).unwrap_or_default()
+}
+
+const BEYOND: &str = "\
+SELECT token, begun, ids FROM {leases} WHERE token IN (SELECT unhex(value) FROM json_each(?1)) AND ids IS NOT NULL";
+
+/// The messages of these leases that their marks have not passed, with the tokens.
+pub(super) async fn beyond(tx: &mut Tx<'_>, tokens: &[Uuid]) -> Result<HashSet<(Uuid, Uuid)>> {
+    let mut beyond = HashSet::new();
+    for row in tx.rows(tx.statement(BEYOND).bind(list(tokens.iter().copied()))).await? {
+        let (token, begun): (Uuid, i64) = (column(&row, 0)?, column(&row, 1)?);
+        let ids = column::<&[u8]>(&row, 2)?.chunks_exact(size_of::<Uuid>());
+        let rest = ids.skip(usize::try_from(begun).unwrap_or(usize::MAX));
+        beyond.extend(rest.filter_map(|id| Some((Uuid::from_slice(id).ok()?, token))));
+    }
+    Ok(beyond)
 }
 
 /// Lets leases hold for longer.

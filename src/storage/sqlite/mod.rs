@@ -25,7 +25,7 @@ use self::{
     enqueue::Enqueue,
     fault::failed,
     history::Append,
-    lease::{Renew, Start},
+    lease::{Begin, Renew, Start},
     pause::{GoOn, Stop},
     prune::Prune,
     readers::Readers,
@@ -176,6 +176,10 @@ impl Messages for SqliteStore {
 
     async fn start(&self, leases: &[Lease]) -> Result<Vec<Result<u32>>> {
         self.writer.ask::<Start>(leases.to_vec()).await
+    }
+
+    async fn begin(&self, last: &Lease) -> Result<()> {
+        self.writer.run(Begin(*last)).await?
     }
 
     async fn renew(&self, leases: &[Lease], lease: Duration) -> Result<Vec<Result<()>>> {

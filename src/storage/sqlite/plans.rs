@@ -52,11 +52,14 @@ async fn work(store: &SqliteStore) -> Result<()> {
     let entries = (0..30).map(|n| entry((n % 3 == 0).then_some("k"), (n % 2 == 0).then_some("o")));
     store.enqueue(entries.collect()).await?;
     store.pause(&Pause::Tenant("other".parse()?)).await?;
-    let lost = claim(store, Duration::ZERO).await;
+    // Most of them ahead of their time: their places are kept.
+    let ahead = Claim::everything("w", 10, Duration::ZERO).begin(1);
+    let lost = store.claim(&ahead).await?.leased;
     let leased = claim(store, Duration::from_secs(60)).await;
     assert!(!lost.is_empty() && !leased.is_empty());
     let leases: Vec<_> = leased.iter().map(|leased| leased.lease).collect();
     store.start(&leases).await?;
+    store.begin(&leases[0]).await?;
     store.renew(&leases, Duration::from_secs(60)).await?;
     let next = |place: usize| match place % 4 {
         0 => Next::Done,
@@ -83,8 +86,15 @@ async fn scans(connection: &mut SqliteConnection, texts: &[String]) -> Vec<Strin
         let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
         for row in sqlx::query(plan).fetch_all(&mut *connection).await.expect("a plan") {
             let step: String = row.get("detail");
-            let harmless =
-                ["VIRTUAL TABLE", "VALUES CLAUSE", "SCAN (subquery", "SCAN CONSTANT", " EXISTS ", "_pauses"];
+            let harmless = [
+                "VIRTUAL TABLE",
+                "VALUES CLAUSE",
+                "SCAN (subquery",
+                "SCAN CONSTANT",
+                " EXISTS ",
+                "_pauses",
+                "_suppressions_version",
+            ];
             if step.starts_with("SCAN") && !harmless.iter().any(|word| step.contains(word)) {
                 scans.push(format!("{step} of {text}"));
             }

@@ -42,6 +42,10 @@ const FILES: &str = "\
 DELETE FROM {blobs} WHERE at <= ?1 AND NOT EXISTS (SELECT 1 FROM {blob_refs} WHERE hash = {blobs}.hash)
 RETURNING hash";
 
+/// Windows of rate limits that hold nothing any more.
+const RATES: &str = "\
+DELETE FROM {rates} WHERE key IN (SELECT key FROM {rates} WHERE idle_at <= ?1 LIMIT ?2 + 0)";
+
 #[async_trait]
 impl Work for Prune {
     type Answer = u64;
@@ -61,6 +65,8 @@ impl Work for Prune {
         if old.len() < limit {
             files(tx).await?;
         }
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        tx.run(tx.statement(RATES).bind(tx.now.as_micros()).bind(most)).await?;
         Ok(old.len() as u64)
     }
 

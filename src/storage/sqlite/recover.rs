@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::{
+    lease::beyond,
     rows::{Change, Row, apply, forget_leases},
     tx::{Tx, list},
 };
@@ -21,16 +22,21 @@ pub(super) async fn recover(tx: &mut Tx<'_>, scope: &Scope, over: &[Uuid]) -> Re
     }
     let tenant = scope.tenant().map(|tenant| tenant.as_str().to_owned());
     let rows = tx.rows(tx.statement(ROWS).bind(list(over.iter().copied())).bind(tenant)).await?;
-    let now = tx.now;
-    let changes = rows.iter().map(|row| Ok(change(Row::read(row)?, now)));
+    let (now, beyond) = (tx.now, beyond(tx, over).await?);
+    let has_begun = |row: &Row| row.token.is_none_or(|token| !beyond.contains(&(row.id, token)));
+    let changes = rows.iter().map(|row| {
+        let row = Row::read(row)?;
+        let begun = has_begun(&row);
+        Ok(change(row, begun, now))
+    });
     let changes: Vec<Change> = changes.collect::<Result<_>>()?;
     apply(tx, &changes).await?;
     forget_leases(tx, over.to_vec()).await?;
     Ok(!changes.is_empty())
 }
 
-fn change(mut row: Row, now: Timestamp) -> Change {
-    let recovery = row.lost().recover(now);
+fn change(mut row: Row, begun: bool, now: Timestamp) -> Change {
+    let recovery = row.lost(begun).recover(now);
     let Some(state) = recovery.state else { return Change::leaves(row, recovery.events) };
     (row.state, row.losses) = (state, recovery.losses);
     row.reason = recovery.reason.as_deref().map(str::to_owned).or(row.reason);

@@ -70,11 +70,13 @@ impl Row {
         MessageId::from_uuid(self.id)
     }
 
-    pub(super) fn lost(&self) -> Lost {
+    /// What is known of it when its lease is over, and the mark has passed it or not.
+    pub(super) fn lost(&self, begun: bool) -> Lost {
         Lost {
             id: self.message(),
             on_unknown: self.on_unknown,
             started: self.started,
+            begun,
             cancel: self.cancel,
             attempts: self.attempts,
             losses: self.losses,

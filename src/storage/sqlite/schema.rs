@@ -14,6 +14,9 @@ const STEPS: &[(u32, &str, &str)] = &[(1, "outbox", OUTBOX)];
 /// `messages` and `history` are what is kept, `queue` and `leases` what is worked on: rows of the queue are
 /// small, change in place, and go when a message is in a final state.
 ///
+/// `begun` is the mark of a lease: so many of its messages, in the order of `ids` (16 octets each), may have begun.
+/// Without `ids` all of them may: then there is nothing to write down but the lease.
+///
 /// `blocked` keeps a message out of the index of ready ones while one of the same ordering key is before it.
 /// `unsuppressed_at` is the version of the suppression list (how many additions there were, whoever made them) that
 /// none of the message's recipients was on.
@@ -51,7 +54,8 @@ CREATE UNIQUE INDEX {queue}_one_of_key ON {queue} (tenant, ordering_key)
     WHERE ordering_key IS NOT NULL AND state = 'leased';
 
 CREATE TABLE {leases} (
-    token BLOB NOT NULL PRIMARY KEY, worker TEXT NOT NULL, until INTEGER NOT NULL
+    token BLOB NOT NULL PRIMARY KEY, worker TEXT NOT NULL, until INTEGER NOT NULL,
+    begun INTEGER NOT NULL DEFAULT 0, ids BLOB
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX {leases}_by_until ON {leases} (until);
 

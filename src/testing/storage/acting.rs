@@ -89,6 +89,26 @@ pub async fn release_lets_go_on<H: Harness>(harness: &H) {
     trial.equal("its place", trial.place(leased.lease.id).await, Some(expected));
 }
 
+/// Who held it and let it go stands in its timeline.
+pub async fn hold_and_release_are_told<H: Harness>(harness: &H) {
+    let trial = Trial::of(
+        harness,
+        "`Hold` and `Release` leave an event each in every message's timeline, at every act, with its note.",
+    )
+    .await;
+    let leased = trial.leased(trial.entry()).await;
+    trial.good(trial.try_settle(&leased, later(0), 2, Vec::new()).await);
+    let mut records = Vec::new();
+    for (act, note) in [(Act::Hold, "a fair"), (Act::Release, "it is over"), (Act::Hold, "a fair")] {
+        trial.clock.advance(seconds(1));
+        records.push(trial.good(trial.store.act(&Scope::All, act, &Filter::new(), Some(note.into())).await));
+    }
+    let id = leased.lease.id;
+    trial.story_is(id, &[("held", 2), ("released", 2), ("held", 2)]).await;
+    let expected = records.iter().map(|record| record.event(id, 0, 2, record.at)).collect();
+    trial.equal("the events", trial.timeline(id).await.split_off(1), expected);
+}
+
 /// A suspect that was held is a suspect still.
 pub async fn release_keeps_suspects<H: Harness>(harness: &H) {
     let trial = Trial::of(harness, "A suspect that is held and released is a suspect still.").await;

@@ -49,6 +49,7 @@ macro_rules! __storage_tests {
             an_act_keeps_to_its_scope
             an_act_keeps_to_its_states
             cancel_withdraws_what_waits
+            hold_and_release_are_told
             hold_keeps_the_note_as_reason
             hold_stops_what_waits
             release_keeps_suspects
@@ -169,17 +170,27 @@ macro_rules! __storage_tests {
             what_was_recorded_never_changes
         }
         $crate::__storage_tests! { @each $harness, recovering;
+            a_claim_says_what_may_begin
+            a_lost_lease_does_not_begin
             a_lost_message_is_claimable_again
+            a_mark_belongs_to_its_claim
+            a_mark_moves_up_to_its_message
+            a_mark_never_goes_back
             a_message_that_could_have_been_started_is_a_loss
             a_message_that_was_not_started_returns_unharmed
             a_message_that_was_started_is_a_loss_of_that_attempt
             a_start_belongs_to_its_lease
+            a_start_beyond_the_mark_is_a_loss
             a_suspect_is_claimed_alone
             after_the_third_loss_it_is_dead
             any_claim_recovers
+            each_loss_leaves_an_event
+            order_is_kept_by_what_never_began
             returning_forgives_nothing
             settling_forgives_losses
             suspects_come_one_at_a_time
+            what_never_began_is_cancelled_unharmed
+            what_the_mark_did_not_pass_returns_unharmed
             what_was_started_under_give_up_is_done
             what_was_started_under_hold_is_held
         }
@@ -242,6 +253,7 @@ macro_rules! __storage_tests {
             keys_survive
             leases_survive
             losses_survive
+            marks_survive
             messages_survive
             pauses_and_acts_survive
             wishes_to_cancel_survive

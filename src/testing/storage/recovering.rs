@@ -5,8 +5,9 @@ use super::{
     trial::{LEASE, Trial, everything, ids, later, seconds},
 };
 use crate::{
+    error::ErrorKind,
     event::{OnUnknown, Status},
-    storage::{Claim, Messages, Next, QueueState},
+    storage::{Claim, Leased, Messages, Next, QueueState},
 };
 
 /// A lost message is claimed again.
@@ -79,6 +80,186 @@ pub async fn a_message_that_was_not_started_returns_unharmed<H: Harness>(harness
 fn nothing_but_recovery() -> Claim {
     let lane = super::trial::lane(crate::Channel::Chat, crate::message::Priority::Low, 1);
     Claim::new("conformance", vec![lane], 1, LEASE)
+}
+
+/// The second loss is told of as well as the first.
+pub async fn each_loss_leaves_an_event<H: Harness>(harness: &H) {
+    let trial = Trial::of(
+        harness,
+        "Each loss of a row leaves a `recovered` event of its own, though they are of one attempt.",
+    )
+    .await;
+    let id = trial.lost(trial.entry(), 3).await;
+    trial.claimed(&nothing_but_recovery()).await;
+    trial.story_is(id, &[("recovered", 1), ("recovered", 1), ("recovered", 1), ("dead", 1)]).await;
+}
+
+/// New messages in the hands of one worker, so many of which may begin.
+async fn ahead<S: Messages>(trial: &Trial<S>, count: usize, begin: usize) -> Vec<Leased> {
+    let made = trial.enqueue_all((0..count).map(|_| trial.entry()).collect()).await;
+    let leased = trial.claimed(&everything().begin(begin)).await.leased;
+    trial.equal("what is claimed", ids(&leased), made);
+    leased
+}
+
+/// Recovers what was lost, and says how many losses each has.
+async fn losses<S: Messages>(trial: &Trial<S>, leased: &[Leased]) -> Vec<u32> {
+    trial.lose();
+    trial.claimed(&nothing_but_recovery()).await;
+    let mut losses = Vec::new();
+    for leased in leased {
+        losses.push(trial.queued(leased.lease.id).await.losses);
+    }
+    losses
+}
+
+/// What waited at the worker for its turn was not harmed by the worker's end.
+pub async fn what_the_mark_did_not_pass_returns_unharmed<H: Harness>(harness: &H) {
+    let trial = Trial::of(
+        harness,
+        "With policy `retry` only the first of a claim, up to its mark, are losses; the others return unharmed: \
+         as due as before, without an event, in their order.",
+    )
+    .await;
+    let leased = ahead(&trial, 5, 2).await;
+    trial.equal("losses", losses(&trial, &leased).await, vec![1, 1, 0, 0, 0]);
+    for (place, leased) in leased.iter().enumerate() {
+        let expected: &[(&str, u32)] = if place < 2 { &[("recovered", 1)] } else { &[] };
+        trial.story_is(leased.lease.id, expected).await;
+        let place = trial.queued(leased.lease.id).await;
+        trial.equal("state and due", (place.state, Some(place.due)), (QueueState::Ready, leased.terms.due));
+    }
+    trial.equal("what is claimed then", ids(&trial.claim().await), ids(&leased));
+}
+
+/// A claim says which of its messages may begin.
+pub async fn a_claim_says_what_may_begin<H: Harness>(harness: &H) {
+    let trial = Trial::of(
+        harness,
+        "The first of a claim's messages are `begun`, as many as it wished for, unless the store has no marks.",
+    )
+    .await;
+    let leased = ahead(&trial, 3, 2).await;
+    let begun: Vec<bool> = leased.iter().map(|leased| leased.begun).collect();
+    trial.equal("which may begin", begun, vec![true, true, false]);
+    let rest = ahead(&trial, 2, usize::MAX).await;
+    trial.holds(rest.iter().all(|leased| leased.begun), || "not all may begin that were to".into());
+    let none = ahead(&trial, 2, 0).await;
+    trial.holds(none.iter().all(|leased| !leased.begun), || "some may begin though none were to".into());
+}
+
+/// What may have begun since the claim is a loss as well.
+pub async fn a_mark_moves_up_to_its_message<H: Harness>(harness: &H) {
+    let trial = Trial::of(
+        harness,
+        "`begin` moves the mark up to and with the message that it names: all before it are losses, none after \
+         it; and places do not change when others are settled.",
+    )
+    .await;
+    let leased = ahead(&trial, 6, 1).await;
+    trial.settle(&leased[0], Next::Done).await;
+    trial.settle(&leased[2], Next::Returned).await;
+    trial.good(trial.store.begin(&leased[3].lease).await);
+    trial.equal("losses", losses(&trial, &leased[1..]).await, vec![1, 0, 1, 0, 0]);
+}
+
+/// A mark that was moved is not moved back.
+pub async fn a_mark_never_goes_back<H: Harness>(harness: &H) {
+    let trial =
+        Trial::of(harness, "A mark never goes back, whichever message is named, nor by a renewal.").await;
+    let leased = ahead(&trial, 4, 0).await;
+    for last in [2, 0, 1] {
+        trial.good(trial.store.begin(&leased[last].lease).await);
+    }
+    trial.good(trial.renew(&leased[0], LEASE).await);
+    trial.equal("losses", losses(&trial, &leased).await, vec![1, 1, 1, 0]);
+}
+
+/// A mark is of one claim.
+pub async fn a_mark_belongs_to_its_claim<H: Harness>(harness: &H) {
+    let trial =
+        Trial::of(harness, "A mark belongs to its claim: it says nothing of others, nor of the next.").await;
+    let first = ahead(&trial, 2, 0).await;
+    let second = ahead(&trial, 2, 0).await;
+    trial.good(trial.store.begin(&first[1].lease).await);
+    for leased in &first {
+        trial.settle(leased, Next::Returned).await;
+    }
+    let again = trial.claimed(&everything().begin(1)).await.leased;
+    trial.equal("what is claimed again", ids(&again), ids(&first));
+    trial.equal("losses of the first", losses(&trial, &again).await, vec![1, 0]);
+    trial.equal("losses of the second", losses(&trial, &second).await, vec![0, 0]);
+}
+
+/// A start that was written down counts wherever the mark is.
+pub async fn a_start_beyond_the_mark_is_a_loss<H: Harness>(harness: &H) {
+    let trial = Trial::of(harness, "What was started durably is a loss wherever its claim's mark is.").await;
+    let leased = ahead(&trial, 3, 0).await;
+    trial.good(trial.start(&leased[1]).await);
+    trial.equal("losses", losses(&trial, &leased).await, vec![0, 1, 0]);
+    trial.story_is(leased[1].lease.id, &[("recovered", 1)]).await;
+}
+
+/// The mark of a lost lease cannot be moved.
+pub async fn a_lost_lease_does_not_begin<H: Harness>(harness: &H) {
+    let trial = Trial::of(
+        harness,
+        "`begin` answers `lease_lost` if the message does not have the lease or the lease is over, and moves no \
+         mark.",
+    )
+    .await;
+    let stale = ahead(&trial, 3, 0).await;
+    trial.lose();
+    let late = trial.store.begin(&stale[2].lease).await;
+    trial.refused("a late begin", late, ErrorKind::LeaseLost);
+    let fresh = trial.claimed(&everything().begin(0)).await.leased;
+    trial.equal(
+        "losses at the next claim",
+        fresh.iter().map(|leased| leased.losses).collect(),
+        vec![0, 0, 0],
+    );
+    let answer = trial.store.begin(&stale[2].lease).await;
+    trial.refused("a stale begin", answer, ErrorKind::LeaseLost);
+    trial.settle(&fresh[2], Next::Done).await;
+    let answer = trial.store.begin(&fresh[2].lease).await;
+    trial.refused("a begin of what is settled", answer, ErrorKind::LeaseLost);
+    trial.equal("losses", losses(&trial, &fresh[..2]).await, vec![0, 0]);
+}
+
+/// A wish to cancel what never began is fulfilled without a loss.
+pub async fn what_never_began_is_cancelled_unharmed<H: Harness>(harness: &H) {
+    let trial = Trial::of(
+        harness,
+        "A wish to cancel a message that never began lets it leave the queue when its lease is over, with a \
+         `cancelled` event and no other.",
+    )
+    .await;
+    let leased = ahead(&trial, 1, 0).await;
+    let id = leased[0].lease.id;
+    trial.cancel(id).await;
+    trial.lose();
+    trial.claim_none("what is claimed then").await;
+    trial.state_is(id, None).await;
+    trial.story_is(id, &[("cancelled", 0)]).await;
+}
+
+/// The head of an ordering key that never began goes first again.
+pub async fn order_is_kept_by_what_never_began<H: Harness>(harness: &H) {
+    let trial = Trial::of(
+        harness,
+        "A message with an ordering key that never began goes first again when its lease is over.",
+    )
+    .await;
+    let made = trial.enqueue_all(vec![trial.ordered("k"), trial.ordered("k")]).await;
+    for _ in 0..4 {
+        let found = trial.claimed(&everything().begin(0)).await.leased;
+        trial.equal("what is claimed", ids(&found), vec![made[0]]);
+        trial.lose();
+    }
+    let found = trial.claim_one(made[0]).await;
+    trial.equal("its losses", found.losses, 0);
+    trial.settle(&found, Next::Done).await;
+    trial.claim_one(made[1]).await;
 }
 
 /// With the policy `hold` a person decides about what was started.

@@ -2,7 +2,7 @@
 
 use super::{
     DurableHarness,
-    trial::{Trial, event, later},
+    trial::{Trial, event, everything, later},
 };
 use crate::{
     error::ErrorKind,
@@ -49,6 +49,19 @@ pub async fn leases_survive<H: DurableHarness>(harness: &H) {
     trial.equal("the next attempt's number", trial.good(trial.start(&leased).await), 2);
     trial.settle(&leased, Next::Done).await;
     trial.state_is(leased.lease.id, None).await;
+}
+
+/// What may have begun is known after the end.
+pub async fn marks_survive<H: DurableHarness>(harness: &H) {
+    let trial = Trial::of(harness, "The mark of a claim survives an end of the store.").await;
+    trial.enqueue_all(vec![trial.entry(), trial.entry(), trial.entry()]).await;
+    let leased = trial.claimed(&everything().begin(0)).await.leased;
+    trial.good(trial.store.begin(&leased[0].lease).await);
+    let trial = trial.reopened(harness).await;
+    trial.good(trial.store.begin(&leased[1].lease).await);
+    trial.lose();
+    let again = trial.claim().await.iter().map(|leased| leased.losses).collect();
+    trial.equal("losses", again, vec![1, 1, 0]);
 }
 
 /// What was lost before the end is recovered after it.

@@ -9,7 +9,7 @@ use crate::{
     fleet::Fleet,
     flow::{Flow, Style},
     judge::{Verdict, judge},
-    messages, orders,
+    orders,
     report::{Finding, Row},
     stage::{Kind, Stage},
 };
@@ -36,7 +36,6 @@ pub(crate) async fn killed(stage: Stage, kind: Kind) -> Finding {
     flow.run(processes(kind), kills).await;
     let all = flow.fleet.all_enqueued(0..total, Duration::from_secs(60)).await;
     flow.fleet.idle(Duration::from_secs(60)).await;
-    replay_unsent(&flow.fleet).await;
     let stats = flow.end().await;
 
     let mut verdict = flow.fleet.sink.see(|log| judge(log, 0..total));
@@ -65,7 +64,6 @@ pub(crate) async fn transactions(stage: Stage, kind: Kind) -> Finding {
     flow.run(processes(kind), kills).await;
     flow.fleet.quiet(Duration::from_secs(60)).await;
     flow.fleet.idle(Duration::from_secs(60)).await;
-    replay_unsent(&flow.fleet).await;
     let stats = flow.end().await;
 
     // The application's own table says what was committed, also where a kill came between commit and answer.
@@ -85,16 +83,6 @@ pub(crate) async fn transactions(stage: Stage, kind: Kind) -> Finding {
     let half = total as usize * 4 / 10;
     finding.demand(committed.len() > half, || format!("only {} orders were committed", committed.len()));
     finding
-}
-
-/// What three processes died of, as it seems, is a dead letter, perhaps before anybody sent it: somebody replays it.
-async fn replay_unsent(fleet: &Fleet) {
-    let desk = messages::desk(&fleet.place).await;
-    for (number, id) in fleet.dead().await {
-        if !fleet.sink.see(|log| log.took(number)) {
-            assert!(desk.replay(id).await.expect("the store answers"), "a dead letter");
-        }
-    }
 }
 
 fn demand_empty(finding: &mut Finding, stats: &QueueStats) {

@@ -9,6 +9,7 @@ use crate::{
     stage::{Kind, Stage},
 };
 
+mod ahead;
 mod busy;
 mod claimers;
 mod clocks;
@@ -39,6 +40,8 @@ pub(crate) fn all() -> Vec<Case> {
         on(Postgres, "sigstop", stops::stopped),
         on(Sqlite, "give_up", give_up::given_up),
         on(Postgres, "give_up", give_up::given_up),
+        on(Sqlite, "ahead", ahead::unharmed),
+        on(Postgres, "ahead", ahead::unharmed),
         on(Sqlite, "transactions", kills::transactions),
         on(Postgres, "transactions", kills::transactions),
         on(Sqlite, "sigterm", terminated::terminated),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidings::{EventKind, MessageId, Messenger};
+use tidings::{EventKind, MessageId, Messenger, storage::Pause};
 
 use crate::{
     fact::{Fact, Job, Point, Work},
@@ -10,6 +10,7 @@ use crate::{
     judge::judge,
     log::Log,
     messages,
+    process::Process,
     report::{Finding, Row},
     stage::{Kind, Stage},
 };
@@ -46,7 +47,7 @@ async fn round(stage: &Stage, kind: Kind) -> Finding {
     let at = fleet.sink.wait(LIMIT, |log| log.is_at_point(stale.who)).await;
     assert!(at.is_some(), "the worker never came to hand over");
     if stage.faults {
-        stale.stop();
+        stop_between_writes(&stale, &desk).await;
     }
     let other = fleet.start(Job::Work);
     let all = fleet.all_taken(0..20, if stage.faults { LIMIT } else { WORK.lease * 2 }).await;
@@ -71,6 +72,21 @@ async fn round(stage: &Stage, kind: Kind) -> Finding {
         Some(number) => once_accepted(&desk, ids[number as usize], &mut finding).await,
     }
     finding
+}
+
+/// Whoever is stopped while it writes to a file keeps it locked, as any process would: that is not what this is about.
+async fn stop_between_writes(stale: &Process, desk: &Messenger) {
+    let nobody = Pause::Provider("nobody".into());
+    for _ in 0..50 {
+        stale.stop();
+        let write = desk.pause(&nobody);
+        if tokio::time::timeout(Duration::from_millis(300), write).await.is_ok() {
+            return;
+        }
+        stale.go_on();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the worker wrote whenever it was stopped");
 }
 
 /// What the stale worker handed over after it went on.

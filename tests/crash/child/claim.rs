@@ -9,7 +9,7 @@ use crate::{fact::Orders, messages};
 
 /// Claims with so many tasks until there is nothing left.
 pub(crate) async fn claim(orders: &Orders, mouth: &Arc<Mouth>, tasks: usize) {
-    let store = Arc::new(Watched { inner: messages::open(&orders.place).await, mouth: mouth.clone() });
+    let store = Arc::new(Watched::new(messages::open(&orders.place).await, mouth));
     let claimers = (0..tasks).map(|task| {
         let (store, lease) = (store.clone(), orders.work.lease);
         let worker = format!("claimer-{}-{task}", orders.who);

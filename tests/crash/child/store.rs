@@ -1,6 +1,10 @@
 //! The real store, with the suite's eyes and blows around it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,6 +15,7 @@ use tidings::{
         SharedLimits, Store, Suppression, SuppressionStore,
     },
 };
+use uuid::Uuid;
 
 use super::line::Mouth;
 use crate::fact::{Fact, Point};
@@ -20,6 +25,33 @@ use crate::fact::{Fact, Point};
 pub(crate) struct Watched {
     pub(crate) inner: Arc<dyn Store>,
     pub(crate) mouth: Arc<Mouth>,
+    /// What waits ahead of its time, by token and in the order of its claim.
+    ahead: Mutex<HashMap<Uuid, Vec<MessageId>>>,
+}
+
+impl Watched {
+    pub(crate) fn new(inner: Arc<dyn Store>, mouth: &Arc<Mouth>) -> Self {
+        Self { inner, mouth: mouth.clone(), ahead: Mutex::default() }
+    }
+
+    /// Keeps what must not begin yet.
+    fn keep(&self, claimed: &Claimed) {
+        let ahead = claimed.leased.iter().filter(|leased| !leased.begun).map(|leased| leased.lease);
+        let mut known = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        ahead.clone().for_each(|lease| known.entry(lease.token).or_default().push(lease.id));
+        let ids: Vec<MessageId> = ahead.map(|lease| lease.id).collect();
+        if !ids.is_empty() {
+            self.mouth.say(Fact::Ahead(ids));
+        }
+    }
+
+    /// Those that may begin when this one may.
+    fn before(&self, last: &Lease) -> Vec<MessageId> {
+        let known = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let ids = known.get(&last.token).map(Vec::as_slice).unwrap_or_default();
+        let place = ids.iter().position(|id| *id == last.id);
+        ids[..place.map_or(0, |place| place + 1)].to_vec()
+    }
 }
 
 #[async_trait]
@@ -36,6 +68,7 @@ impl Messages for Watched {
         let ids: Vec<MessageId> = claimed.leased.iter().map(|leased| leased.lease.id).collect();
         let any = !ids.is_empty();
         self.mouth.say(Fact::Claimed(ids));
+        self.keep(&claimed);
         if any {
             self.mouth.pass(Point::Claimed).await;
         }
@@ -49,6 +82,16 @@ impl Messages for Watched {
         self.mouth.say(Fact::Started(started));
         self.mouth.pass(Point::AfterStart).await;
         Ok(answers)
+    }
+
+    async fn begin(&self, last: &Lease) -> Result<()> {
+        let ids = self.before(last);
+        self.mouth.pass(Point::BeforeMark).await;
+        self.mouth.say(Fact::Beginning(ids.clone()));
+        self.inner.begin(last).await?;
+        self.mouth.say(Fact::MayBegin(ids));
+        self.mouth.pass(Point::AfterMark).await;
+        Ok(())
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Result<()>>> {

@@ -25,7 +25,7 @@ pub(crate) async fn work(orders: &Orders, mouth: &Arc<Mouth>) {
 
 /// A messenger that is watched, and whose vendor is the parent.
 pub(crate) async fn messenger(orders: &Orders, mouth: &Arc<Mouth>) -> Messenger {
-    let store = Watched { inner: messages::open(&orders.place).await, mouth: mouth.clone() };
+    let store = Watched::new(messages::open(&orders.place).await, mouth);
     let vendor = SinkVendor { mouth: mouth.clone(), clock: Arc::new(OffClock(orders.clock_off)) };
     let builder = Messenger::builder().email(vendor).store(store).clock(OffClock(orders.clock_off));
     let Work { attempt, cooldown, .. } = orders.work;

@@ -72,11 +72,12 @@ CREATE UNIQUE INDEX {=queue_in_order} ON {queue} (tenant, ordering_key)
     WHERE state = 'leased' AND ordering_key IS NOT NULL;
 
 -- One row a claim, so that to renew hundreds of leases is to write one row, and with the ids of what was claimed, which is
--- less to write than an index of tokens.
+-- less to write than an index of tokens. In the order of `ids` the first `begun` may have begun.
 CREATE TABLE {leases} (
     token uuid PRIMARY KEY,
     until bigint NOT NULL,
     unsettled integer NOT NULL,
+    begun integer NOT NULL,
     worker text NOT NULL,
     ids uuid[] NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000);

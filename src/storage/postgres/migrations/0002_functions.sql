@@ -85,7 +85,7 @@ $body$;
 -- says that leases are over: recover them, and ask again with `_recovered`.
 CREATE FUNCTION {claim_1}(
     _clock bigint, _scope text, _worker text, _token uuid, _lease bigint, _channels text[], _priorities smallint[],
-    _limits integer[], _total integer, _newest integer, _alone boolean, _recovered boolean
+    _limits integer[], _total integer, _begin integer, _newest integer, _alone boolean, _recovered boolean
 ) RETURNS TABLE (
     now bigint, kind text, suspects boolean, lane integer, id uuid, due bigint, since bigint, attempts integer, excused integer,
     losses integer, generation integer, priority smallint, tenant text, on_unknown text, ordering_key text, pending text,
@@ -191,8 +191,8 @@ BEGIN
         WHERE q.ctid = p.place AND NOT p.blocked
         RETURNING p.nr, p.paused, q.*
     ), leased AS (
-        INSERT INTO {leases} (token, until, unsettled, worker, ids)
-        SELECT _token, _now + _lease, count(*), _worker, array_agg(t.id)
+        INSERT INTO {leases} (token, until, unsettled, begun, worker, ids)
+        SELECT _token, _now + _lease, count(*), _begin, _worker, array_agg(t.id ORDER BY t.nr, t.due, t.id)
         FROM taken t WHERE NOT t.paused HAVING count(*) > 0
     )
     SELECT _now, CASE WHEN t.paused THEN 'parked' ELSE 'leased' END, NULL::boolean, t.nr, t.id, t.due, t.since, t.attempts,
@@ -444,6 +444,18 @@ BEGIN
     FROM unnest(_ids, _tokens) WITH ORDINALITY AS a (id, token, nr)
     WHERE q.id = a.id AND q.token = a.token AND EXISTS (SELECT FROM {leases} l WHERE l.token = a.token AND l.until > _now)
     RETURNING a.nr::integer, q.attempts;
+END
+$body$;
+
+-- Moves the mark of a lease up to and with this message; false if it is not held any more.
+CREATE FUNCTION {begin_1}(_clock bigint, _id uuid, _token uuid) RETURNS boolean LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan
+AS $body$
+BEGIN
+    UPDATE {leases} l SET begun = greatest(l.begun, array_position(l.ids, _id))
+    WHERE l.token = _token AND l.until > {now_1}(_clock)
+        AND EXISTS (SELECT FROM {queue} q WHERE q.id = _id AND q.token = _token);
+    RETURN FOUND;
 END
 $body$;
 

@@ -41,7 +41,8 @@ fn claim(claim: &Claim) -> String {
         _ => claim.lanes.iter().map(|l| format!("{} {:?} {};", l.channel, l.priority, l.limit)).collect(),
     };
     let (limit, lease, newest, alone) = (claim.limit, claim.lease, claim.newest_payload, claim.alone);
-    format!("{:?} lanes {lanes} limit {limit} for {lease:?} reads {newest} alone {alone}", claim.scope)
+    let begin = set("begin", Some(claim.begin).filter(|begin| *begin < limit));
+    format!("{:?} lanes {lanes} limit {limit} for {lease:?} reads {newest} alone {alone}{begin}", claim.scope)
 }
 
 fn events(events: &[Event]) -> String {
@@ -56,8 +57,8 @@ pub(super) fn leased(leased: &Leased) -> String {
     let mut terms = leased.terms.clone();
     let due = terms.due.take();
     format!(
-        "{} {} key {:?} due {due:?} since {:?} {terms:?} attempts {} excused {} losses {} generation {} \
-         pending {:?} pinned {:?} payload {:?}",
+        "{} {} key {:?} due {due:?} since {:?} {terms:?} attempts {} excused {} losses {} begun {} \
+         generation {} pending {:?} pinned {:?} payload {:?}",
         brief(leased.lease.id),
         leased.tenant,
         leased.key,
@@ -65,6 +66,7 @@ pub(super) fn leased(leased: &Leased) -> String {
         leased.attempts,
         leased.excused,
         leased.losses,
+        leased.begun,
         leased.generation,
         leased.pending,
         leased.pinned,

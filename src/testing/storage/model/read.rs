@@ -77,7 +77,8 @@ impl Twins {
             told(answer).map(|tracked| tracked.map(|tracked| view.tracked(tracked)))
         };
         let (left, right) = (self.left.timeline(tenant, id).await, self.right.timeline(tenant, id).await);
-        self.same(&format!("timeline of {id}"), told(left), told(right));
+        let events = |answer| told(answer).map(|events| view.timeline(events));
+        self.same(&format!("timeline of {id}"), events(left), events(right));
         let (left, right) = (self.left.tracked(tenant, id).await, self.right.tracked(tenant, id).await);
         self.same(&format!("tracked {id}"), seen(left), seen(right));
         let (left, right) = (self.left.tenant_of(id).await, self.right.tenant_of(id).await);

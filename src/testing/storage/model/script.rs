@@ -19,6 +19,9 @@ use crate::{
 
 const ADDRESSES: [&str; 3] = ["a@example.org", "b@example.org", "c@example.org"];
 
+/// The newest version of a payload.
+pub(super) const NEWEST: u16 = 9;
+
 /// What is random, and what the script knows so far.
 pub(super) struct Script {
     seed: u64,
@@ -74,6 +77,7 @@ impl Script {
             88..90 => Step::Prune(self.retention()),
             90..92 => self.suppression(now),
             92..93 => Step::PutBlob(format!("file {}", self.random.u8(0..4)).into()),
+            93..95 => self.beginning(),
             _ => Step::Advance(self.delay()),
         }
     }
@@ -147,7 +151,7 @@ impl Script {
         let blobs =
             self.maybe(10, |script| vec![Fingerprint::of(&[script.random.u8(..)])]).unwrap_or_default();
         let payload = Payload {
-            version: if self.chance(5) { 9 } else { 1 },
+            version: if self.chance(5) { NEWEST } else { 1 },
             codec: "json".into(),
             key_id: None,
             bytes: record.id.to_string().into(),
@@ -212,7 +216,12 @@ impl Script {
             claim.lanes.retain(|lane| seen.insert((lane.channel, lane.priority)));
         }
         claim.alone = self.chance(25);
-        claim.newest_payload = if self.chance(30) { 9 } else { 2 };
+        claim.newest_payload = if self.chance(30) { NEWEST } else { 2 };
+        claim.begin = self.one(&[0, usize::MAX, limit / 2]);
+        if self.orders() || self.a_tenant_is_paused() {
+            // Which are the first is open where a store looks several times.
+            claim.begin = if claim.begin < limit { 0 } else { claim.begin };
+        }
         if self.chance(15) {
             claim.scope = Scope::Tenant(self.any_tenant());
         }
@@ -239,6 +248,17 @@ impl Script {
         let claim = self.random.choice(&self.pairs).map(|pair| pair.claim);
         let pairs = self.pairs.iter().filter(|pair| Some(pair.claim) == claim).cloned().collect();
         Step::Renew(pairs, Duration::from_secs(self.random.u64(5..60)))
+    }
+
+    /// Some of the messages of one claim, the first ones.
+    fn beginning(&mut self) -> Step {
+        let last = self.random.choice(&self.pairs).cloned();
+        let of_claim = |pair: &&Pair| last.as_ref().is_some_and(|last| last.claim == pair.claim);
+        let mut pairs: Vec<Pair> = self.pairs.iter().filter(of_claim).cloned().collect();
+        let id = last.as_ref().map(|last| last.left.lease.id);
+        let place = pairs.iter().position(|pair| Some(pair.left.lease.id) == id);
+        pairs.truncate(place.map_or(0, |place| place + 1));
+        Step::Begin(pairs)
     }
 
     fn ends(&mut self, now: Timestamp) -> Vec<End> {

@@ -1,6 +1,6 @@
 //! One step of a script, taken by both stores.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -47,6 +47,8 @@ pub(super) enum Step {
     Act(Scope, Act, Filter, Option<Arc<str>>),
     Advance(Duration),
     Append(TenantId, Vec<Event>),
+    /// The messages of one claim, up to the one that may begin.
+    Begin(Vec<Pair>),
     Cancel(TenantId, Vec<MessageId>),
     Claim(Claim),
     Enqueue(Vec<Entry>),
@@ -97,6 +99,7 @@ impl Twins {
             Step::Append(tenant, events) => {
                 both!(self, "append_events", told, |store| store.append_events(&tenant, events.clone()));
             }
+            Step::Begin(pairs) => self.begin(&pairs).await,
             Step::Cancel(tenant, ids) => {
                 both!(self, "cancel", told, |store| store.cancel(&tenant, &ids));
             }
@@ -166,7 +169,7 @@ impl Twins {
     async fn claim_within(&mut self, claim: &Claim) {
         let (left, right) = (self.left.claim(claim).await, self.right.claim(claim).await);
         let view = self.view();
-        let claimed = |answer: &Result<_>| told(answer.clone().map(|claimed| view.claimed(&claimed)));
+        let claimed = |answer: &Result<_>| told(answer.clone().map(|claimed| view.claimed(claim, &claimed)));
         self.same("claim", claimed(&left), claimed(&right));
         if let (Ok(left), Ok(right)) = (left, right) {
             for (left, right) in left.leased.iter().zip(&right.leased) {
@@ -174,6 +177,12 @@ impl Twins {
             }
             self.script.leased(left.leased, right.leased);
         }
+    }
+
+    async fn begin(&mut self, pairs: &[Pair]) {
+        let (left, right) = leases(pairs);
+        let (left, right) = (begin(&*self.left, &left).await, begin(&*self.right, &right).await);
+        self.same("begin", left, right);
     }
 
     async fn start(&mut self, pairs: &[Pair]) {
@@ -197,6 +206,17 @@ impl Twins {
             self.message(&end.pair.left.tenant, end.pair.left.lease.id).await;
         }
     }
+}
+
+/// Lets all of these begin that are still leased, whether they share tokens or not; true if there were any.
+async fn begin(store: &dyn Store, leases: &[Lease]) -> bool {
+    let mut begun = HashSet::new();
+    for lease in leases.iter().rev() {
+        if !begun.contains(&lease.token) && store.begin(lease).await.is_ok() {
+            begun.insert(lease.token);
+        }
+    }
+    !begun.is_empty()
 }
 
 fn leases(pairs: &[Pair]) -> (Vec<Lease>, Vec<Lease>) {

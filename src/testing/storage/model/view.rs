@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{brief, script::Script};
+use super::{
+    brief,
+    script::{NEWEST, Script},
+};
 use crate::{
+    event::Event,
     message::Channel,
-    storage::{ActRecord, Claimed, QueueState, QueueStats, Tracked},
+    storage::{ActRecord, Claim, Claimed, QueueState, QueueStats, Tracked},
     time::Timestamp,
 };
 
@@ -43,9 +47,16 @@ impl<'a> View<'a> {
         record
     }
 
-    pub(super) fn claimed(&self, claimed: &Claimed) -> ClaimedView {
-        // What a paused tenant has waiting may count or not, and so may what an order keeps back.
-        let open = self.script.a_tenant_is_paused() || self.script.orders();
+    pub(super) fn timeline(&self, mut events: Vec<Event>) -> Vec<Event> {
+        // The ids of acts.
+        let acts = events.iter_mut().filter(|event| event.provider.is_none());
+        acts.for_each(|event| event.source = event.source.take().map(|_| "act".into()));
+        events
+    }
+
+    pub(super) fn claimed(&self, claim: &Claim, claimed: &Claimed) -> ClaimedView {
+        // What a paused tenant has waiting may count or not, and so may what an order keeps back, and what is too new.
+        let open = self.script.a_tenant_is_paused() || self.script.orders() || claim.newest_payload < NEWEST;
         ClaimedView {
             now: claimed.now,
             leased: claimed.leased.iter().map(|leased| brief::brief(leased.lease.id)).collect(),

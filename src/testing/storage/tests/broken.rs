@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::{Arc, Clock, DurableHarness, Harness, MemoryStore};
 use crate::{
     error::{Error, ErrorKind, Result},
-    event::{Event, Status},
+    event::{Event, EventKind, Status},
     id::{DeliveryId, Fingerprint, MessageId, TenantId},
     message::Channel,
     storage::{
@@ -32,6 +32,7 @@ use crate::{
 /// What is wrong with a store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Flaw {
+    ActsAreNotTold,
     ActsIgnoreFilters,
     ActsIgnoreScopes,
     AllKeysAreOne,
@@ -67,6 +68,9 @@ pub(super) enum Flaw {
     LimitsAreIgnored,
     ListsAreTurned,
     LossesAreForgiven,
+    MarksAreForgotten,
+    MarksAreOfAll,
+    MarksGoTooFar,
     NeverWakes,
     NextDueIsNotSaid,
     NoAct,
@@ -76,6 +80,7 @@ pub(super) enum Flaw {
     NoEventCodes,
     NoLanesAreAll,
     NoLeft,
+    NoMarks,
     NoOrder,
     NoPause,
     NoPlaceInLists,
@@ -86,6 +91,7 @@ pub(super) enum Flaw {
     NoTenantOf,
     NoVendorIds,
     OneEventOfMany,
+    OneLossIsTold,
     OneSettlementOfMany,
     OnlyOneIsWoken,
     OrderReachesAcrossTenants,
@@ -193,6 +199,8 @@ impl Broken {
                 claim.limit = usize::MAX;
             }
             Flaw::EverythingIsReadable => claim.newest_payload = u16::MAX,
+            Flaw::MarksGoTooFar => claim.begin = claim.begin.saturating_add(1),
+            Flaw::NoMarks => claim.begin = usize::MAX,
             Flaw::LeasesAreShort => claim.lease /= 2,
             Flaw::LeasesNeverEnd => claim.lease *= 1_000,
             Flaw::NoLanesAreAll if claim.lanes.is_empty() => {
@@ -385,6 +393,21 @@ impl Messages for Broken {
         Ok(answers.into_iter().map(|answer| self.forgiven(answer, 1)).collect())
     }
 
+    async fn begin(&self, last: &Lease) -> Result<()> {
+        if self.is(Flaw::MarksAreForgotten) {
+            return Ok(());
+        }
+        if self.is(Flaw::MarksAreOfAll) {
+            let leased: Vec<_> = lock(&self.known).leased.values().map(|(leased, _)| leased.lease).collect();
+            for lease in leased {
+                // Some of them are over.
+                let _ = self.memory.begin(&lease).await;
+            }
+        }
+        let answer = self.memory.begin(&self.real(*last)).await;
+        self.forgiven(answer, ())
+    }
+
     async fn renew(&self, leases: &[Lease], by: Duration) -> Result<Vec<Result<()>>> {
         self.impatient().await?;
         let leases: Vec<_> = leases.iter().map(|lease| self.real(*lease)).collect();
@@ -488,7 +511,14 @@ impl Messages for Broken {
     async fn timeline(&self, tenant: &TenantId, id: MessageId) -> Result<Vec<Event>> {
         let mut events = self.memory.timeline(tenant, id).await?;
         match self.flaw {
+            Flaw::ActsAreNotTold => events.retain(|event| event.source.is_none()),
             Flaw::NoEventCodes => events.iter_mut().for_each(|event| event.code = None),
+            Flaw::OneLossIsTold => {
+                let mut told = false;
+                events.retain(|event| {
+                    event.kind != EventKind::Recovered || !std::mem::replace(&mut told, true)
+                });
+            }
             Flaw::TimelinesAreTurned => events.reverse(),
             _ => {}
         }

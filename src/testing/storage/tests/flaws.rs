@@ -39,6 +39,7 @@ macro_rules! broken {
 }
 
 broken! {
+    ActsAreNotTold => acting: hold_and_release_are_told;
     ActsIgnoreFilters => acting: an_act_keeps_to_its_filter an_act_keeps_to_its_states;
     ActsIgnoreScopes => acting: an_act_keeps_to_its_scope;
     AllKeysAreOne => limits: keys_of_limits_are_apart all_asks_are_met_or_none;
@@ -87,10 +88,14 @@ broken! {
         more_than_a_window_holds_is_an_error a_new_limit_counts_what_was_taken
         callers_at_once_never_exceed_a_limit;
     ListsAreTurned => reading: lists_are_newest_first_page_by_page;
-    LossesAreForgiven => recovering: a_message_that_could_have_been_started_is_a_loss
+    LossesAreForgiven => recovering: a_start_beyond_the_mark_is_a_loss a_message_that_could_have_been_started_is_a_loss
         a_message_that_was_started_is_a_loss_of_that_attempt what_was_started_under_hold_is_held
         what_was_started_under_give_up_is_done a_suspect_is_claimed_alone after_the_third_loss_it_is_dead
         any_claim_recovers, concurrency: a_loss_is_counted_once, ordering: a_suspect_head_blocks;
+    MarksAreForgotten => recovering: a_mark_moves_up_to_its_message a_mark_never_goes_back
+        a_lost_lease_does_not_begin, reopening: marks_survive;
+    MarksAreOfAll => recovering: a_mark_belongs_to_its_claim a_mark_moves_up_to_its_message;
+    MarksGoTooFar => recovering: what_the_mark_did_not_pass_returns_unharmed a_claim_says_what_may_begin;
     NeverWakes => waking: a_new_message_wakes wake_wakes all_who_wait_are_woken;
     NextDueIsNotSaid => claiming: a_claim_says_when_more_is_due;
     NoAct => acting: cancel_withdraws_what_waits hold_stops_what_waits hold_keeps_the_note_as_reason
@@ -105,6 +110,10 @@ broken! {
     NoEventCodes => recording: events_come_back_whole;
     NoLanesAreAll => enqueuing: empty_calls_are_answered;
     NoLeft => settling: who_is_left_is_kept;
+    NoMarks => recovering: what_the_mark_did_not_pass_returns_unharmed a_claim_says_what_may_begin
+        a_mark_moves_up_to_its_message a_mark_belongs_to_its_claim a_lost_lease_does_not_begin
+        what_never_began_is_cancelled_unharmed order_is_kept_by_what_never_began,
+        reopening: marks_survive;
     NoOrder => ordering: one_at_a_time_in_the_order_of_ids a_smaller_id_that_comes_late_goes_first
         the_smallest_id_goes_first_whatever_is_due a_head_that_is_tried_again_blocks a_suspect_head_blocks
         a_head_that_is_released_goes_first_again a_recovered_head_goes_first
@@ -120,6 +129,7 @@ broken! {
     NoTenantOf => reading: a_message_tells_its_tenant;
     NoVendorIds => reading: a_vendor_id_finds_its_delivery;
     OneEventOfMany => settling: a_message_may_have_several_vendor_ids;
+    OneLossIsTold => recovering: each_loss_leaves_an_event;
     OneSettlementOfMany => settling: many_settle_at_once;
     OnlyOneIsWoken => waking: all_who_wait_are_woken;
     OrderReachesAcrossTenants => ordering: ordering_keys_of_tenants_are_apart;
@@ -134,7 +144,8 @@ broken! {
     ReturnedIsLater => settling: what_is_returned_is_unharmed, recovering: returning_forgives_nothing;
     SentIsSentAgain => settling: what_is_done_leaves_the_queue, concurrency: claimers_never_share_a_message;
     SinceIsNow => settling: age_counts_from_the_first_due;
-    StaleIsForgiven => leases: a_stale_lease_does_not_start a_stale_lease_is_not_renewed
+    StaleIsForgiven => recovering: a_lost_lease_does_not_begin,
+        leases: a_stale_lease_does_not_start a_stale_lease_is_not_renewed
         a_stale_lease_does_not_settle a_lease_settles_once a_lease_that_is_over_does_not_start
         each_lease_is_answered_by_itself, concurrency: a_lease_is_settled_by_one_of_many;
     StartsAreForgotten => settling: attempts_never_go_down,
