@@ -12,7 +12,7 @@ use tidings::{
     Channel, Error, Fingerprint, MessageId, Result, TenantId, Timestamp,
     storage::{
         ActRecord, Cancelled, Claim, Claimed, Enqueued, Entry, Lane, Lease, Leased, Next, Pause, Place,
-        QueueState, RateAsk, Record, Retention, Settlement, Suppression,
+        QueueState, RateAsk, RecipientText, Record, Retention, Settlement, Suppression,
     },
 };
 
@@ -39,7 +39,11 @@ impl Book {
     }
 
     pub(crate) fn enqueue(&mut self, entry: Entry, now: Timestamp) -> Result<Enqueued> {
-        let Entry { record, payload, terms, fingerprint, .. } = &entry;
+        let Entry { record, payload, terms, fingerprint, unless_suppressed, .. } = &entry;
+        if *unless_suppressed {
+            let found = |to: &RecipientText| self.suppressed(&record.tenant, record.channel, &to.0);
+            Suppression::admit(&record.recipients.iter().map(found).collect::<Vec<_>>())?;
+        }
         let same = |row: &&Row| {
             let known = &row.record;
             (&known.tenant, known.channel, &known.key) == (&record.tenant, record.channel, &record.key)

@@ -9,7 +9,7 @@ use tidings::{
     storage::{BlobStore, RateAsk, SharedLimits, Suppression, SuppressionStore},
 };
 
-use crate::Notebook;
+use crate::{Notebook, book::Book};
 
 #[async_trait]
 impl BlobStore for Notebook {
@@ -43,10 +43,20 @@ impl SuppressionStore for Notebook {
         addresses: &[&str],
     ) -> Result<Vec<Option<Suppression>>> {
         let book = self.book();
-        let on = |channel, address: &str| {
-            book.suppressions.get(&(tenant.clone(), channel, address.to_ascii_lowercase())).cloned()
-        };
-        Ok(addresses.iter().map(|address| on(Some(channel), address).or_else(|| on(None, address))).collect())
+        Ok(addresses.iter().map(|address| book.suppressed(tenant, channel, address)).collect())
+    }
+}
+
+impl Book {
+    /// The suppression on the channel, before one on all of them.
+    pub(crate) fn suppressed(
+        &self,
+        tenant: &TenantId,
+        channel: Channel,
+        address: &str,
+    ) -> Option<Suppression> {
+        let on = |channel| self.suppressions.get(&(tenant.clone(), channel, address.to_ascii_lowercase()));
+        on(Some(channel)).or_else(|| on(None)).cloned()
     }
 }
 

@@ -91,8 +91,8 @@ WITH picked AS MATERIALIZED (
   UPDATE {t}queue AS q SET state = 'leased', token = $1 FROM picked WHERE q.id = picked.id
   RETURNING q.id, q.tenant, q.channel, q.due, q.attempts, q.generation
 ), leased AS (
-  INSERT INTO {t}leases (token, until, unsettled, worker, ids)
-  SELECT $1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + 60000000, count(*), $3, array_agg(id)
+  INSERT INTO {t}leases (token, until, unsettled, begun, worker, ids)
+  SELECT $1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + 60000000, count(*), count(*), $3, array_agg(id)
   FROM taken HAVING count(*) > 0
 )
 SELECT taken.*, m.payload_version, m.payload_codec, m.payload

@@ -114,7 +114,7 @@ UPDATE tidings_queue SET state = 'leased', token = ?1 WHERE id IN (
   SELECT id FROM tidings_queue WHERE state = 'ready' AND blocked = 0 AND channel = 'email' AND priority = 1 AND due <= ?2
   ORDER BY due, id LIMIT ?3)";
 
-const LEASE: &str = "INSERT INTO tidings_leases (token, worker, until) VALUES (?1, ?2, ?3)";
+const LEASE: &str = "INSERT INTO tidings_leases (token, worker, until, begun) VALUES (?1, ?2, ?3, 500)";
 
 const CLAIMED: &str = "\
 SELECT q.id, q.tenant, q.channel, q.due, q.attempts, q.generation, m.payload_version, m.payload_codec, m.payload

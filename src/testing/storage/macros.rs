@@ -224,7 +224,8 @@ macro_rules! __storage_tests {
             a_suppression_of_all_channels_counts_on_each
             addresses_are_compared_without_regard_to_case
             answers_are_in_the_order_of_addresses
-            suppressions_are_of_one_tenant
+            suppressions_are_of_one_tenant what_nobody_may_receive_is_refused what_some_may_receive_is_enqueued
+            unsuppressed_is_what_nobody_was_added_to_since
         }
     };
     (limits $harness:expr) => {

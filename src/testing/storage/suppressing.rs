@@ -2,6 +2,7 @@
 
 use super::{Harness, trial::Trial};
 use crate::{
+    error::ErrorKind,
     id::TenantId,
     message::Channel,
     storage::{Messages, Suppression, SuppressionStore},
@@ -115,4 +116,46 @@ pub async fn suppressions_are_of_one_tenant<H: Harness<Store: SuppressionStore>>
         reasons(&trial, Channel::Sms, &[ADA]).await,
         vec![Some("unsubscribed".into())],
     );
+}
+
+/// What all recipients have withdrawn from is refused.
+pub async fn what_nobody_may_receive_is_refused<H: Harness<Store: SuppressionStore>>(harness: &H) {
+    let rule = "An entry `unless_suppressed` is refused if the store's own list has all its recipients.";
+    let trial = Trial::of(harness, rule).await;
+    let entry = trial.entry().unless_suppressed();
+    for recipient in &entry.record.recipients {
+        suppress(&trial, None, &recipient.0, "unsubscribed").await;
+    }
+    let careless = trial.entry();
+    let answers = trial.good(trial.store.enqueue(vec![entry, careless.clone()]).await);
+    let kinds: Vec<_> =
+        answers.into_iter().map(|answer| answer.map_err(|error| error.kind()).err()).collect();
+    trial.equal("the errors", kinds, vec![Some(ErrorKind::Suppressed), None]);
+    let ids: Vec<_> = trial.claim().await.iter().map(|leased| leased.lease.id).collect();
+    trial.equal("what can be claimed", ids, vec![careless.record.id]);
+}
+
+/// Some of many are no reason.
+pub async fn what_some_may_receive_is_enqueued<H: Harness<Store: SuppressionStore>>(harness: &H) {
+    let rule =
+        "An entry some of whose recipients are on the list is enqueued, and not said to be `unsuppressed`.";
+    let trial = Trial::of(harness, rule).await;
+    let entry = trial.entry().unless_suppressed();
+    suppress(&trial, Some(entry.record.channel), &entry.record.recipients[0].0, "bounced").await;
+    trial.enqueue(entry).await;
+    let known: Vec<bool> = trial.claim().await.iter().map(|leased| leased.unsuppressed).collect();
+    trial.equal("what is said of each", known, vec![false]);
+}
+
+/// What is known must hold at the claim.
+pub async fn unsuppressed_is_what_nobody_was_added_to_since<H: Harness<Store: SuppressionStore>>(
+    harness: &H,
+) {
+    let rule = "No message is said to be `unsuppressed` one of whose recipients was added since, or that did not ask.";
+    let trial = Trial::of(harness, rule).await;
+    trial.enqueue_all(vec![trial.entry().unless_suppressed(), trial.entry()]).await;
+    let entry = trial.entry();
+    suppress(&trial, None, &entry.record.recipients[1].0.to_ascii_uppercase(), "complained").await;
+    let known: Vec<bool> = trial.claim().await.iter().map(|leased| leased.unsuppressed).collect();
+    trial.equal("what is said of each", known, vec![false, false]);
 }

@@ -158,6 +158,7 @@ impl Script {
             blobs,
         };
         let mut entry = Entry::new(record, payload).with_terms(self.terms(now));
+        entry.unless_suppressed = self.random.bool();
         entry.fingerprint = fingerprint;
         entry
     }

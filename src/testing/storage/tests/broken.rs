@@ -109,6 +109,7 @@ pub(super) enum Flaw {
     StartsAreForgotten,
     StatusesAreForgotten,
     SuppressionsAreAllTenants,
+    SuppressionsAreNotAsked,
     SuppressionsStay,
     SuspectsAreMany,
     SuspectsWithOthers,
@@ -117,6 +118,7 @@ pub(super) enum Flaw {
     TokensAreTheSame,
     TwiceIsTwice,
     UncountedIsCounted,
+    UnsuppressedIsSaidOfAll,
     UnsuppressesAll,
     WaitsAreShort,
     WishesAreForgotten,
@@ -241,6 +243,9 @@ impl Broken {
             Flaw::SuspectsWithOthers if !claim.alone => {
                 claimed.leased.extend(self.memory.claim(&claim.clone().alone()).await?.leased);
             }
+            Flaw::UnsuppressedIsSaidOfAll => {
+                claimed.leased.iter_mut().for_each(|leased| leased.unsuppressed = true);
+            }
             Flaw::TokensAreTheSame => {
                 claimed.leased.iter_mut().for_each(|leased| leased.lease.token = leased.lease.id.as_uuid());
             }
@@ -348,7 +353,10 @@ impl Messages for Broken {
     }
 
     async fn enqueue(&self, entries: Vec<Entry>) -> Result<Vec<Result<Enqueued>>> {
-        let entries: Vec<_> = entries.into_iter().map(|entry| self.entry(entry)).collect();
+        let mut entries: Vec<_> = entries.into_iter().map(|entry| self.entry(entry)).collect();
+        if self.is(Flaw::SuppressionsAreNotAsked) {
+            entries.iter_mut().for_each(|entry| entry.unless_suppressed = false);
+        }
         let mut known = Vec::new();
         if self.is(Flaw::KeysAreGlobal) {
             let keys = &mut lock(&self.known).keys;

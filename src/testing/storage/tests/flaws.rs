@@ -152,6 +152,7 @@ broken! {
         leases: a_claim_counts_nothing_and_a_start_counts_one;
     StatusesAreForgotten => recording: deliveries_follow_from_events;
     SuppressionsAreAllTenants => suppressing: suppressions_are_of_one_tenant;
+    SuppressionsAreNotAsked => suppressing: what_nobody_may_receive_is_refused;
     SuppressionsStay => suppressing: a_suppression_is_replaced_by_the_next;
     SuspectsAreMany => recovering: suspects_come_one_at_a_time;
     SuspectsWithOthers => recovering: a_suspect_is_claimed_alone returning_forgives_nothing;
@@ -161,6 +162,8 @@ broken! {
         a_stale_lease_does_not_settle;
     TwiceIsTwice => recording: the_same_event_is_stored_once;
     UncountedIsCounted => settling: what_does_not_count_is_excused;
+    UnsuppressedIsSaidOfAll => suppressing: what_some_may_receive_is_enqueued
+        unsuppressed_is_what_nobody_was_added_to_since;
     UnsuppressesAll => suppressing: a_removal_is_of_one_channel;
     WaitsAreShort => limits: a_wait_is_long_enough_and_ends;
     WishesAreForgotten => cancelling: a_wish_to_cancel_ends_what_would_wait a_wish_to_cancel_outlives_the_worker;
