@@ -26,10 +26,10 @@ mod server;
 #[allow(dead_code, reason = "the baseline by hand needs the rest")]
 mod sqlite;
 
-use futures::future::BoxFuture;
+use futures::future::LocalBoxFuture;
 
 /// A figure's name, and what measures it.
-type Bench = (&'static str, fn() -> BoxFuture<'static, f64>);
+type Bench = (&'static str, fn() -> LocalBoxFuture<'static, f64>);
 
 const BENCHES: [Bench; 4] = [
     ("outbox.postgres.vs_graphile", || Box::pin(graphile::bench())),
