@@ -1,12 +1,13 @@
 //! Single messages of many callers.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc, task::Poll};
 
 use sqlx::AssertSqlSafe;
 use tidings::{ErrorKind, Fingerprint, storage::Messages};
+use tokio::time::timeout;
 
 use crate::{
-    helpers::{claim, entries, entry},
+    helpers::{PATIENCE, claim, entries, entry},
     postgres::{Schema, pool},
 };
 
@@ -56,6 +57,22 @@ async fn who_goes_away_takes_nobody_elses_message_along() {
         caller.await.expect("not aborted").expect("stored").remove(0).expect("taken");
     }
     assert!(count(&schema).await >= 100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_stops_in_the_middle_holds_nobody_up() {
+    let schema = Schema::new().await;
+    let store = schema.store().await;
+    // Begun, and then not polled for as long as others go on.
+    let mut stopped = store.enqueue(vec![entry()]);
+    let begun = std::future::poll_fn(|task| Poll::Ready(stopped.as_mut().poll(task).is_pending())).await;
+    assert!(begun, "it must wait for the server");
+    for _ in 0..3 {
+        let other = timeout(PATIENCE, store.enqueue(vec![entry()])).await;
+        other.expect("not held up").expect("stored").remove(0).expect("taken");
+    }
+    stopped.await.expect("stored").remove(0).expect("taken");
+    assert_eq!(count(&schema).await, 4);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::sync::oneshot;
 
 use super::Inner;
 use crate::error::{Error, ErrorKind, Result, Retry};
@@ -41,6 +41,8 @@ struct Waiting<T: Together> {
     calls: Vec<Call<T>>,
     /// A call is under way, and whoever does it looks for more when he is done.
     busy: bool,
+    /// Someone does his own rows meanwhile.
+    alone: bool,
 }
 
 struct Call<T: Together> {
@@ -50,28 +52,25 @@ struct Call<T: Together> {
 
 impl<T: Together> Default for Gather<T> {
     fn default() -> Self {
-        Self(Mutex::new(Waiting { calls: Vec::new(), busy: false }))
+        Self(Mutex::new(Waiting { calls: Vec::new(), busy: false, alone: false }))
     }
 }
 
 impl<T: Together> Gather<T> {
-    /// Nothing if nobody is busy: then the caller is, and does his rows himself. Else they go with others, and are
-    /// answered there.
-    fn enter(&self, rows: &Arc<Vec<T>>) -> Option<oneshot::Receiver<Answers<T>>> {
+    /// How a caller gets his rows done.
+    fn enter(&self, rows: &Arc<Vec<T>>) -> Way<T> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !std::mem::replace(&mut waiting.busy, true) {
-            return None;
+        if !waiting.busy && !std::mem::replace(&mut waiting.alone, true) {
+            return Way::Alone;
         }
         let (to, answer) = oneshot::channel();
         waiting.calls.push(Call { rows: Arc::clone(rows), to });
-        Some(answer)
+        let is_first = !std::mem::replace(&mut waiting.busy, true);
+        Way::Together { answer, is_first }
     }
 
-    /// True if some wait; if not, nobody is busy any more.
-    fn is_wanted(&self) -> bool {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.busy = !waiting.calls.is_empty();
-        waiting.busy
+    fn leave(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).alone = false;
     }
 
     /// The calls that go next; none if there are none, and then nobody is busy any more.
@@ -102,34 +101,43 @@ pub(super) async fn ask<T: Together>(inner: &Arc<Inner>, rows: Vec<T>) -> Answer
     }
     let rows = Arc::new(rows);
     for _ in 0..ATTEMPTS {
-        let Some(answer) = T::gather(inner).enter(&rows) else {
-            let _turn = Turn::<T> { inner, gather: T::gather };
-            return T::run(inner, &rows.iter().collect::<Vec<_>>()).await;
-        };
-        if let Ok(answers) = answer.await {
-            return answers;
+        match T::gather(inner).enter(&rows) {
+            Way::Alone => {
+                let _turn = Turn(T::gather(inner));
+                return T::run(inner, &rows.iter().collect::<Vec<_>>()).await;
+            }
+            Way::Together { answer, is_first } => {
+                if is_first {
+                    // A task of its own, so that a caller who goes away takes nobody else's call with him.
+                    tokio::spawn(work(Hand::<T> {
+                        inner: Arc::downgrade(inner),
+                        done: false,
+                        gather: T::gather,
+                    }));
+                }
+                if let Ok(answers) = answer.await {
+                    return answers;
+                }
+            }
         }
     }
     Err(Error::new(ErrorKind::Storage, "the runtime ended in which this was done; do it again"))
 }
 
-/// A caller who is busy with his own rows. When he is done, or goes away, those who came meanwhile are served by a task
-/// of its own: then nobody who goes away takes another's call with him.
-struct Turn<'a, T: Together> {
-    inner: &'a Arc<Inner>,
-    gather: fn(&Inner) -> &Gather<T>,
+/// How a caller gets his rows done.
+enum Way<T: Together> {
+    /// By himself. Nobody waits for him: he may be stopped in the middle for as long as he likes.
+    Alone,
+    /// With others; the first of them sees to it that someone does it.
+    Together { answer: oneshot::Receiver<Answers<T>>, is_first: bool },
 }
+
+/// A caller who does his own rows, until he is done or goes away.
+struct Turn<'a, T: Together>(&'a Gather<T>);
 
 impl<T: Together> Drop for Turn<'_, T> {
     fn drop(&mut self) {
-        let gather = (self.gather)(self.inner);
-        if gather.is_wanted() {
-            let hand = Hand::<T> { inner: Arc::downgrade(self.inner), done: false, gather: self.gather };
-            match Handle::try_current() {
-                Ok(runtime) => drop(runtime.spawn(work(hand))),
-                Err(_) => gather.abandon(),
-            }
-        }
+        self.0.leave();
     }
 }
 
@@ -152,7 +160,7 @@ async fn work<T: Together>(mut hand: Hand<T>) {
     while let Some(inner) = hand.inner.upgrade() {
         let calls = T::gather(&inner).next();
         if calls.is_empty() {
-            // From here on the next caller is on his own.
+            // From here on the next caller is on his own, or starts another.
             hand.done = true;
             return;
         }
