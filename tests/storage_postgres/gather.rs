@@ -1,6 +1,6 @@
 //! Single messages of many callers.
 
-use std::{future::Future, sync::Arc, task::Poll};
+use std::{sync::Arc, task::Poll};
 
 use sqlx::AssertSqlSafe;
 use tidings::{ErrorKind, Fingerprint, storage::Messages};

@@ -39,8 +39,10 @@ const POLITE: Duration = Duration::from_secs(1);
 const LEAST_ROOM: usize = 256;
 const MOST_ROOM: usize = 8_192;
 
-/// If the log cannot be begun anew, it is tried again after this long.
-const LOG_PAUSE: Duration = Duration::from_secs(1);
+/// If the log cannot be begun anew, it is tried again after this long, and then after twice as long each time: nobody
+/// else writes while it is tried.
+const LOG_PAUSE: Duration = Duration::from_millis(150);
+const LONGEST_LOG_PAUSE: Duration = Duration::from_secs(5);
 
 /// The way to the writer.
 #[derive(Debug)]
@@ -142,6 +144,7 @@ struct Hand {
     room: usize,
     polite_until: Monotonic,
     log_until: Monotonic,
+    log_pause: Duration,
 }
 
 impl Hand {
@@ -155,6 +158,7 @@ impl Hand {
             room: LEAST_ROOM,
             polite_until,
             log_until,
+            log_pause: LOG_PAUSE,
         }
     }
 
@@ -301,9 +305,12 @@ impl Hand {
             // What does not work now is tried again soon.
             let _ = sqlx::raw_sql(SHORTEN_LOG).execute(connection).await;
         }
-        if self.log_octets() > 2 * LOG_OCTETS {
-            self.log_until = SystemClock.monotonic() + LOG_PAUSE;
+        if self.log_octets() <= 2 * LOG_OCTETS {
+            self.log_pause = LOG_PAUSE;
+            return;
         }
+        self.log_until = SystemClock.monotonic() + self.log_pause;
+        self.log_pause = (self.log_pause * 2).min(LONGEST_LOG_PAUSE);
     }
 }
 
