@@ -76,7 +76,7 @@ async fn round(stage: &Stage, kind: Kind, point: Point) -> Tally {
         return Tally::default();
     }
     first.kill().await;
-    let crashed = states(&desk, &ids).await;
+    let crashed = states_at_rest(&desk, &ids).await;
     let second = fleet.start(Job::Work);
     fleet.idle(Duration::from_secs(20)).await;
     second.end(WORK.grace).await;
@@ -94,6 +94,19 @@ enum State {
     Untouched,
     /// Nobody had it.
     Waiting,
+}
+
+/// Where they stand when the server is done with what the dead worker had still asked of it.
+async fn states_at_rest(desk: &Messenger, ids: &[MessageId]) -> Vec<State> {
+    let mut before = states(desk, ids).await;
+    loop {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let now = states(desk, ids).await;
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
 }
 
 async fn states(desk: &Messenger, ids: &[MessageId]) -> Vec<State> {
