@@ -94,10 +94,12 @@ fn demand_empty(finding: &mut Finding, stats: &QueueStats) {
 /// A store that forgets must be found out: otherwise nothing above means anything.
 pub(crate) async fn forgotten(stage: Stage, kind: Kind) -> Finding {
     let fleet = Fleet::new(stage.sink(LATENCY), stage.place(kind).await, work(kind));
-    let mut flow = Flow::new(&stage, fleet, Style::Enqueue, 200, 2);
+    // So many that the blow cannot come when all is done.
+    const COUNT: u32 = 1_000;
+    let mut flow = Flow::new(&stage, fleet, Style::Enqueue, COUNT, 2);
     flow.run(1, 1).await;
-    flow.fleet.all_taken(0..200, Duration::from_secs(2)).await;
-    let verdict = flow.fleet.sink.see(|log| judge(log, 0..200));
+    flow.fleet.all_taken(0..COUNT, Duration::from_secs(2)).await;
+    let verdict = flow.fleet.sink.see(|log| judge(log, 0..COUNT));
     let mut finding = Finding::default();
     finding.demand_struck(verdict.landed == 1, || "no blow landed".into());
     finding.demand(!verdict.lost.is_empty(), || "a store that forgets lost nothing".into());
