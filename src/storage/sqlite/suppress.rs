@@ -65,11 +65,6 @@ impl Work for Unsuppress {
 /// A suppression on the channel comes before one on all of them.
 const FIND: &str = "\
 SELECT j.key, s.channel, s.shown, s.reason, s.at FROM json_each(?1) AS j CROSS JOIN {suppressions} s
-    ON s.tenant = ?2 AND s.channel IN (?3, '') AND s.address = j.value
-ORDER BY s.channel";
-
-const FIND_ALL: &str = "\
-SELECT j.key, s.channel, s.shown, s.reason, s.at FROM json_each(?1) AS j CROSS JOIN {suppressions} s
     ON s.tenant = j.value ->> 0 AND s.channel IN (j.value ->> 1, '') AND s.address = j.value ->> 2
 ORDER BY s.channel";
 
@@ -84,7 +79,7 @@ pub(super) async fn of_all(
         record.recipients.iter().map(look).collect::<Vec<_>>()
     };
     let looks: Vec<(String, &str, String)> = records.iter().flat_map(looks).collect();
-    let rows = tx.rows(tx.statement(FIND_ALL).bind(json(&looks))).await?;
+    let rows = tx.rows(tx.statement(FIND).bind(json(&looks))).await?;
     let mut found = places(&rows, looks.len())?.into_iter();
     let own =
         |record: &&Record| (record.id.as_uuid(), found.by_ref().take(record.recipients.len()).collect());
@@ -120,9 +115,9 @@ impl SuppressionStore for SqliteStore {
         channel: Channel,
         addresses: &[&str],
     ) -> Result<Vec<Option<Suppression>>> {
-        let lower: Vec<String> = addresses.iter().map(|address| address.to_ascii_lowercase()).collect();
-        let asked = self.core.statement(FIND).bind(json(&lower)).bind(tenant.as_str().to_owned());
-        places(&self.readers.rows(asked.bind(channel.as_str())).await?, addresses.len())
+        let look = |address: &&str| (tenant.as_str(), channel.as_str(), address.to_ascii_lowercase());
+        let looks: Vec<(&str, &str, String)> = addresses.iter().map(look).collect();
+        places(&self.readers.rows(self.core.statement(FIND).bind(json(&looks))).await?, looks.len())
     }
 }
 
