@@ -36,7 +36,10 @@ pub use money::Money;
 pub use payload::Payload;
 pub use push::{Push, PushAction, PushTarget};
 pub use sms::{PriceList, Sms, SmsEncoding, SmsLength};
-pub use whatsapp::{ListRow, ListSection, ReplyButton, WhatsApp, WhatsAppContent, WhatsAppTemplate};
+pub use whatsapp::{
+    ListRow, ListSection, ReplyButton, TemplateButton, TemplateButtonValue, TemplateHeader, WhatsApp,
+    WhatsAppContent, WhatsAppTemplate,
+};
 
 /// The way by which a message reaches its reader.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
