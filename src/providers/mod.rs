@@ -3,7 +3,10 @@
 #[cfg(feature = "http-client")]
 #[cfg_attr(not(feature = "full"), allow(dead_code, reason = "each vendor uses its part"))]
 mod echo;
-#[cfg_attr(not(feature = "full"), allow(dead_code, unused_imports, reason = "each vendor uses its part"))]
+#[cfg_attr(
+    not(feature = "full"),
+    allow(dead_code, unused_imports, unused_macros, reason = "each vendor uses its part")
+)]
 mod shared;
 
 #[cfg_attr(
