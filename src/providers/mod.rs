@@ -23,6 +23,8 @@ pub mod schema;
 
 #[cfg(feature = "fcm")]
 pub mod fcm;
+#[cfg(feature = "meta")]
+pub mod meta;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
 #[cfg(feature = "smtp")]

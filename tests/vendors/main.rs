@@ -9,6 +9,8 @@ mod fcm;
 mod golden;
 #[allow(dead_code, reason = "each vendor uses its part")]
 mod known;
+#[cfg(feature = "meta")]
+mod meta;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
 #[cfg(feature = "telegram")]

@@ -2,3 +2,5 @@
 
 pub(in crate::providers) mod options;
 pub(in crate::providers) mod settings;
+#[cfg(any(feature = "meta", feature = "twilio", feature = "vonage"))]
+pub(in crate::providers) mod signed;

@@ -2,13 +2,13 @@
 
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
-use super::{errors, form::TOKEN, signature::parameter};
+use super::{errors, form::TOKEN};
 use crate::{
     address::PhoneNumber,
     event::EventKind,
     http::classify::excerpt,
     message::{Channel, Location},
-    providers::echo::EchoKey,
+    providers::{echo::EchoKey, shared::signed::parameter},
     webhook::{Correlation, Inbound, RawRequest, Reply, VendorEvent},
 };
 
