@@ -117,6 +117,8 @@ pub const ENTRIES: &[Entry] = &[
         [Sms sms: super::twilio::SMS, WhatsApp whatsapp: super::twilio::WHATSAPP],
         webhook
     ),
+    #[cfg(feature = "vonage")]
+    row!("Vonage", super::vonage::VonageConfig, [Sms sms: super::vonage::CAPABILITIES], webhook),
 ];
 
 /// The vendor of this name.

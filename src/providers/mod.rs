@@ -33,3 +33,5 @@ pub mod smtp;
 pub mod telegram;
 #[cfg(feature = "twilio")]
 pub mod twilio;
+#[cfg(feature = "vonage")]
+pub mod vonage;

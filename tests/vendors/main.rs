@@ -17,3 +17,5 @@ mod sendgrid;
 mod telegram;
 #[cfg(feature = "twilio")]
 mod twilio;
+#[cfg(feature = "vonage")]
+mod vonage;
