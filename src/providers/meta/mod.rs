@@ -54,8 +54,9 @@
 //! rows, places, quoted messages and the writer's name. Who hides his number behind a user name
 //! is skipped, as nobody could write back to a number.
 //!
-//! Referees: requests were judged by Meta's own OpenAPI description ([`facebook/openapi`][openapi]
-//! v23.0), signatures by pywa's validator. Nobody but Meta can judge how its answers are read.
+//! Referees: requests are judged by Meta's own OpenAPI description ([`facebook/openapi`][openapi]
+//! v23.0) as far as it goes (no uploads, read marks, captions and buttons of templates), signatures by
+//! pywa's validator. Nobody but Meta can judge how its answers are read.
 //!
 //! Rules come from the pages on [messages][messages], [templates][templates], [media][media],
 //! [error codes][errors], [webhooks][webhooks] and [statuses][status].

@@ -53,14 +53,16 @@
 //! Prices without a currency are in the account's, euros unless `currency` says otherwise. An
 //! answer of several parts comes in as several, as the SMS API hands it over.
 //!
-//! Referees: requests of the Messages API were judged by the models of Vonage's own SDK
-//! (`vonage-messages`), those of the SMS API by its OpenAPI description, JWTs by `vonage-jwt`.
+//! Referees: requests of the Messages API are judged by the models of Vonage's own SDK
+//! (`vonage-messages`), JWTs by `vonage-jwt`. The form of the SMS API, and `sig`, were only compared by
+//! reading with Vonage's SDK and its [description][spec], for nobody published a judge of them.
 //!
 //! Rules come from the pages on the [SMS API][sms], its [troubleshooting][trouble] and
 //! [receipts][receipts], the [Messages API][messages], its [errors][errors] and
 //! [status callbacks][status], and on [signed webhooks][signed] and [signed parameters][sig].
 //!
 //! [sms]: https://developer.vonage.com/en/api/sms
+//! [spec]: https://github.com/Nexmo/api-specification/blob/main/definitions/sms.yml
 //! [trouble]: https://developer.vonage.com/messaging/sms/guides/troubleshooting-sms
 //! [receipts]: https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts
 //! [messages]: https://developer.vonage.com/en/api/messages
