@@ -16,7 +16,10 @@ use crate::{
     providers::{
         echo::EchoKey,
         schema::{Place, Schema, Setting, configured_by},
-        shared::settings::{checked_name, endpoint, optional_credential, optional_secret, read_as_table},
+        shared::{
+            callback::CallbackSecrets,
+            settings::{checked_name, endpoint, optional_credential, optional_secret, read_as_table},
+        },
     },
     secret::Credential,
 };
@@ -308,6 +311,7 @@ impl VonageConfig {
             name: checked_name(self.name)?,
             api: self.api,
             from: self.from,
+            callback_secrets: CallbackSecrets::of(self.status_callback.as_ref()),
             status_callback: self.status_callback,
             signature_secret: self.signature_secret,
             signature_method: self.signature_method,

@@ -84,7 +84,10 @@ use crate::{
     http::call_with,
     message::{Features, Message, Sms},
     provider::{Capabilities, Health, Outgoing, Provider, Receipt, Vendor},
-    providers::echo::{Echo, EchoKey},
+    providers::{
+        echo::{Echo, EchoKey},
+        shared::callback::CallbackSecrets,
+    },
     webhook::{Inbound, RawRequest, Verified, Webhook},
 };
 
@@ -113,6 +116,7 @@ pub struct Vonage {
     login: auth::Login,
     from: Option<SmsSender>,
     status_callback: Option<WebUrl>,
+    callback_secrets: CallbackSecrets,
     signature_secret: Option<SecretString>,
     signature_method: SignatureMethod,
     tolerance: Duration,
@@ -180,7 +184,7 @@ impl Provider<Sms> for Vonage {
         };
         let build =
             |secret: &_| self.login.request(http::Method::POST, &self.endpoint, secret, Some(body.clone()));
-        let answer = call_with(cx, self.login.credential(), build).await?;
+        let answer = self.callback_secrets.blotted(call_with(cx, self.login.credential(), build).await?);
         match self.api {
             VonageApi::Messages => messages::receipt(&answer, cx.clock().now()),
             VonageApi::Sms => sms::receipt(&answer, &self.currency, cx.clock().now()),
