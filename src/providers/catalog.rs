@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::schema::Schema;
 use crate::{
     error::{Error, Result},
-    message::{Channel, Chat, Email, Push, Sms, WhatsApp},
+    message::{Channel, Chat, Email, Message, Push, Sms, WhatsApp},
     provider::{Capabilities, Provider, Vendor},
     webhook::Webhook,
 };
@@ -77,6 +77,24 @@ impl fmt::Debug for Built {
         f.debug_tuple("Built").field(&self.vendor.name()).finish()
     }
 }
+
+/// A message whose sender a vendor may be.
+pub trait Role: Message {
+    /// The vendor as the sender of these messages.
+    fn of(built: &Built) -> Option<Arc<dyn Provider<Self>>>;
+}
+
+macro_rules! roles {
+    ($($message:ident $field:ident),+) => {$(
+        impl Role for $message {
+            fn of(built: &Built) -> Option<Arc<dyn Provider<Self>>> {
+                built.$field.clone()
+            }
+        }
+    )+};
+}
+
+roles!(Chat chat, Email email, Push push, Sms sms, WhatsApp whatsapp);
 
 /// A row: the configuration, the capabilities by channel, and in which other roles the provider serves.
 macro_rules! row {
