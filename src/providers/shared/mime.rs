@@ -118,7 +118,7 @@ fn mailboxes(field: &'static str, list: &[Mailbox]) -> Result<Mailboxes> {
 
 /// With the domain in its ASCII form (RFC 5891), so that only local parts ask
 /// the server for SMTPUTF8.
-fn plain(address: &EmailAddress) -> Cow<'_, str> {
+pub(in crate::providers) fn plain(address: &EmailAddress) -> Cow<'_, str> {
     let text = address.as_str();
     if address.domain().is_ascii() {
         return Cow::Borrowed(text);
