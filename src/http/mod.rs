@@ -20,6 +20,8 @@ mod over_hyper;
 #[cfg(feature = "http-client")]
 mod over_reqwest;
 
+#[cfg(any(feature = "ses", feature = "sns"))]
+pub(crate) use call::blotted;
 pub use call::{call, call_with, secret_header};
 #[cfg(feature = "http-client")]
 pub use over_hyper::HyperTransport;

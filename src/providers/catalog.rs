@@ -122,8 +122,12 @@ pub const ENTRIES: &[Entry] = &[
     row!("Firebase Cloud Messaging", super::fcm::FcmConfig, [Push push: super::fcm::CAPABILITIES]),
     #[cfg(feature = "sendgrid")]
     row!("SendGrid", super::sendgrid::SendGridConfig, [Email email: super::sendgrid::CAPABILITIES], webhook),
+    #[cfg(feature = "ses")]
+    row!("Amazon SES", super::ses::SesConfig, [Email email: super::ses::CAPABILITIES], webhook),
     #[cfg(feature = "smtp")]
     row!("SMTP", super::smtp::SmtpConfig, [Email email: super::smtp::CAPABILITIES]),
+    #[cfg(feature = "sns")]
+    row!("Amazon SNS", super::sns::SnsConfig, [Sms sms: super::sns::CAPABILITIES], webhook),
     #[cfg(feature = "telegram")]
     row!("Telegram", super::telegram::TelegramConfig, [Chat chat: super::telegram::CAPABILITIES]),
     #[cfg(feature = "twilio")]

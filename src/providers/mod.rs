@@ -25,8 +25,12 @@ pub mod schema;
 pub mod fcm;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
+#[cfg(feature = "ses")]
+pub mod ses;
 #[cfg(feature = "smtp")]
 pub mod smtp;
+#[cfg(feature = "sns")]
+pub mod sns;
 #[cfg(feature = "telegram")]
 pub mod telegram;
 #[cfg(feature = "twilio")]
