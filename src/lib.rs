@@ -62,6 +62,7 @@
 //! (RUSTSEC-2025-0012), which is why it is in neither `default` nor `full`.
 
 pub mod address;
+mod concurrent;
 mod context;
 mod error;
 mod event;
