@@ -111,7 +111,7 @@ const MOST: usize = 1_000;
 /// What stands in a personalization, and so may differ within a call.
 const PER_READER: PerReader = PerReader { headers: true, metadata: true, template_data: true };
 
-const CAPABILITIES: Capabilities = Capabilities::new(
+pub(super) const CAPABILITIES: Capabilities = Capabilities::new(
     VENDOR,
     Features::ATTACHMENTS
         .and(Features::BCC)
