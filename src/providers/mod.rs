@@ -23,6 +23,8 @@ pub mod schema;
 
 #[cfg(feature = "fcm")]
 pub mod fcm;
+#[cfg(feature = "mailgun")]
+pub mod mailgun;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
 #[cfg(feature = "smtp")]

@@ -1,44 +1,13 @@
 //! What vendors share between them, so that none imports another.
 
-#[cfg(any(
-    feature = "brevo",
-    feature = "mailgun",
-    feature = "postmark",
-    feature = "resend",
-    feature = "sendgrid"
-))]
+#[cfg(feature = "http-client")]
 pub(in crate::providers) mod batch;
-#[cfg(any(
-    feature = "brevo",
-    feature = "mailgun",
-    feature = "postmark",
-    feature = "resend",
-    feature = "sendgrid"
-))]
+#[cfg(feature = "http-client")]
 pub(in crate::providers) mod envelope;
-#[cfg(any(
-    feature = "brevo",
-    feature = "mailgun",
-    feature = "postmark",
-    feature = "resend",
-    feature = "sendgrid"
-))]
+pub(in crate::providers) mod inbound;
 pub(in crate::providers) mod mail;
-#[cfg(any(
-    feature = "brevo",
-    feature = "mailgun",
-    feature = "postmark",
-    feature = "resend",
-    feature = "sendgrid"
-))]
 pub(in crate::providers) mod merge;
 pub(in crate::providers) mod options;
-#[cfg(any(
-    feature = "brevo",
-    feature = "mailgun",
-    feature = "postmark",
-    feature = "resend",
-    feature = "sendgrid"
-))]
+#[cfg(feature = "http-client")]
 pub(in crate::providers) mod plan;
 pub(in crate::providers) mod settings;
