@@ -25,6 +25,8 @@ pub mod schema;
 pub mod fcm;
 #[cfg(feature = "mailgun")]
 pub mod mailgun;
+#[cfg(feature = "postmark")]
+pub mod postmark;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
 #[cfg(feature = "smtp")]

@@ -9,5 +9,7 @@ pub(in crate::providers) mod mail;
 pub(in crate::providers) mod merge;
 pub(in crate::providers) mod options;
 #[cfg(feature = "http-client")]
+pub(in crate::providers) mod parcels;
+#[cfg(feature = "http-client")]
 pub(in crate::providers) mod plan;
 pub(in crate::providers) mod settings;

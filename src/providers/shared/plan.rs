@@ -76,7 +76,7 @@ pub(crate) fn all_failed(envelopes: &[Envelope<'_>], error: &Error) -> Answers {
     envelopes.iter().map(|_| Err(error.clone())).collect()
 }
 
-/// All were taken, under `ids` one by one or all under the only one.
+/// All were taken, under one id.
 pub(crate) fn all_accepted(envelopes: &[Envelope<'_>], id: Option<&std::sync::Arc<str>>) -> Answers {
     let taken = |envelope: &Envelope<'_>| {
         Ok((0..envelope.recipients()).map(|_| Outcome::accepted(id.cloned())).collect())
@@ -84,7 +84,8 @@ pub(crate) fn all_accepted(envelopes: &[Envelope<'_>], id: Option<&std::sync::Ar
     envelopes.iter().map(taken).collect()
 }
 
-fn lost() -> Error {
+/// For a message that a call carried and its answers do not mention.
+pub(crate) fn lost() -> Error {
     Error::new(ErrorKind::Internal, "the batch has no answer for this message")
         .with_certainty(Certainty::Unknown)
 }
