@@ -120,6 +120,10 @@ macro_rules! row {
 pub const ENTRIES: &[Entry] = &[
     #[cfg(feature = "fcm")]
     row!("Firebase Cloud Messaging", super::fcm::FcmConfig, [Push push: super::fcm::CAPABILITIES]),
+    #[cfg(feature = "mailgun")]
+    row!("Mailgun", super::mailgun::MailgunConfig, [Email email: super::mailgun::CAPABILITIES], webhook),
+    #[cfg(feature = "postmark")]
+    row!("Postmark", super::postmark::PostmarkConfig, [Email email: super::postmark::CAPABILITIES], webhook),
     #[cfg(feature = "sendgrid")]
     row!("SendGrid", super::sendgrid::SendGridConfig, [Email email: super::sendgrid::CAPABILITIES], webhook),
     #[cfg(feature = "ses")]
