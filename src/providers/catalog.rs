@@ -122,6 +122,8 @@ pub const ENTRIES: &[Entry] = &[
     row!("Firebase Cloud Messaging", super::fcm::FcmConfig, [Push push: super::fcm::CAPABILITIES]),
     #[cfg(feature = "mailgun")]
     row!("Mailgun", super::mailgun::MailgunConfig, [Email email: super::mailgun::CAPABILITIES], webhook),
+    #[cfg(feature = "meta")]
+    row!("Meta Cloud API", super::meta::MetaConfig, [WhatsApp whatsapp: super::meta::CAPABILITIES], webhook),
     #[cfg(feature = "postmark")]
     row!("Postmark", super::postmark::PostmarkConfig, [Email email: super::postmark::CAPABILITIES], webhook),
     #[cfg(feature = "sendgrid")]
@@ -141,6 +143,8 @@ pub const ENTRIES: &[Entry] = &[
         [Sms sms: super::twilio::SMS, WhatsApp whatsapp: super::twilio::WHATSAPP],
         webhook
     ),
+    #[cfg(feature = "vonage")]
+    row!("Vonage", super::vonage::VonageConfig, [Sms sms: super::vonage::CAPABILITIES], webhook),
 ];
 
 /// The vendor of this name.

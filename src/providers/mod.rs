@@ -25,6 +25,8 @@ pub mod schema;
 pub mod fcm;
 #[cfg(feature = "mailgun")]
 pub mod mailgun;
+#[cfg(feature = "meta")]
+pub mod meta;
 #[cfg(feature = "postmark")]
 pub mod postmark;
 #[cfg(feature = "sendgrid")]
@@ -39,3 +41,5 @@ pub mod sns;
 pub mod telegram;
 #[cfg(feature = "twilio")]
 pub mod twilio;
+#[cfg(feature = "vonage")]
+pub mod vonage;

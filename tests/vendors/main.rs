@@ -11,9 +11,13 @@ mod golden;
 mod known;
 #[cfg(feature = "mailgun")]
 mod mailgun;
+#[cfg(feature = "meta")]
+mod meta;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
 #[cfg(feature = "telegram")]
 mod telegram;
 #[cfg(feature = "twilio")]
 mod twilio;
+#[cfg(feature = "vonage")]
+mod vonage;

@@ -4,6 +4,8 @@
 pub(in crate::providers) mod aws;
 #[cfg(feature = "http-client")]
 pub(in crate::providers) mod batch;
+#[cfg(any(feature = "twilio", feature = "vonage"))]
+pub(in crate::providers) mod callback;
 #[cfg(feature = "http-client")]
 pub(in crate::providers) mod envelope;
 pub(in crate::providers) mod inbound;
@@ -19,3 +21,5 @@ pub(in crate::providers) mod parcels;
 #[cfg(feature = "http-client")]
 pub(in crate::providers) mod plan;
 pub(in crate::providers) mod settings;
+#[cfg(any(feature = "meta", feature = "twilio", feature = "vonage"))]
+pub(in crate::providers) mod signed;
