@@ -83,6 +83,8 @@ features! {
     REPLY_TO = 26, "reply-to";
     /// A sound of the app's own.
     SOUND = 27, "sound";
+    /// A push message to a browser's subscription.
+    SUBSCRIPTION = 34, "subscription";
     /// Words by which the vendor groups its statistics.
     TAGS = 28, "tags";
     /// A thread within a chat.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    address::{ChatId, DeviceToken, EmailAddress, PhoneNumber, Topic},
+    address::{ChatId, DeviceToken, EmailAddress, PhoneNumber, Topic, WebSubscription},
     error::{Error, Result},
 };
 
@@ -122,6 +122,8 @@ pub enum Recipient<'a> {
     Email(&'a EmailAddress),
     /// A telephone.
     Phone(&'a PhoneNumber),
+    /// A browser; its text is the endpoint.
+    Subscription(&'a WebSubscription),
     /// All subscribers of a topic.
     Topic(&'a Topic),
 }
@@ -135,6 +137,7 @@ impl<'a> Recipient<'a> {
             Self::Device(token) => token.as_str(),
             Self::Email(address) => address.as_str(),
             Self::Phone(number) => number.as_str(),
+            Self::Subscription(browser) => browser.endpoint().as_str(),
             Self::Topic(topic) => topic.as_str(),
         }
     }
@@ -147,6 +150,7 @@ impl<'a> Recipient<'a> {
             Self::Device(token) => token.shared(),
             Self::Email(address) => address.shared(),
             Self::Phone(number) => number.shared(),
+            Self::Subscription(browser) => browser.endpoint().shared(),
             Self::Topic(topic) => topic.shared(),
         }
     }

@@ -79,6 +79,8 @@ fn message<'a>(push: &'a Push, options: &Options<'a>, now: Timestamp) -> Message
     let (mut token, mut topic, mut condition) = (None, None, None);
     match &push.to {
         PushTarget::Condition(text) => condition = Some(&**text),
+        // Refused by `limits` before.
+        PushTarget::Subscription(_) => {}
         PushTarget::Token(device) => token = Some(device.as_str()),
         PushTarget::Topic(name) => topic = Some(name.as_str()),
     }
