@@ -28,7 +28,7 @@ const VENDORS_SEE: &[&str] = &[
 ];
 
 /// What vendors share between them, so that none imports another.
-const SHARED: &[&str] = &["echo", "shared"];
+const SHARED: &[&str] = &["echo", "schema", "shared"];
 
 fn level(room: &str) -> usize {
     let known = LEVELS.iter().position(|rooms| rooms.contains(&room));

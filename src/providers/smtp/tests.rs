@@ -552,7 +552,7 @@ fn wrong_urls_say_what_would_work_and_hide_the_password() {
         ("smtp://u:hun/ter2@h", "smtp://"),
         ("smtp://u:%zzhunter2@h", "%25"),
         ("smtp://u:hunter2@h?hunter2=1", "known are auth, ca, hello, pool, timeout, tls"),
-        ("smtp://u:hunter2@h?tls=maybe", "none, starttls"),
+        ("smtp://u:hunter2@h?tls=maybe", "`none`, `required`, `starttls`"),
         ("smtp://u:hunter2@h?tls=tls", "smtps://"),
         ("smtps://u:hunter2@h?tls=none", "smtp://"),
         ("smtp://hunter2@h", "no password"),
