@@ -15,6 +15,7 @@ use crate::{
 
 mod builder;
 mod chat;
+mod condition;
 mod content;
 mod email;
 mod features;

@@ -4,10 +4,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Builder, Channel, Content, Features, Message, Need, Priority, Recipient, VendorOption, sealed};
+use super::{
+    Builder, Channel, Content, Features, Message, Need, Priority, Recipient, VendorOption,
+    condition::check_condition, sealed,
+};
 use crate::{
     address::{DeviceToken, Topic, WebSubscription, WebUrl, is_hostile},
-    error::{Error, Result},
+    error::Error,
 };
 
 /// A notification to a device, a browser, a topic, or a condition over topics.
@@ -81,9 +84,6 @@ pub struct PushAction {
     /// Its label.
     pub title: Arc<str>,
 }
-
-/// A condition names at most five topics (FCM, "Send messages to topics").
-const CONDITION_TOPICS: usize = 5;
 
 impl Push {
     /// Starts a notification.
@@ -188,19 +188,6 @@ impl Builder<Push> {
     pub fn priority(self, priority: Priority) -> Self {
         self.with(|push| push.priority = priority)
     }
-}
-
-fn check_condition(condition: &str) -> Result<()> {
-    let topics = condition.matches("in topics").count();
-    if topics == 0
-        || topics > CONDITION_TOPICS
-        || condition.len() > 5_000
-        || condition.chars().any(is_hostile)
-    {
-        let why = "expected one to five topics, such as 'news' in topics && 'de' in topics";
-        return Err(Error::invalid("to.condition", why));
-    }
-    Ok(())
 }
 
 impl sealed::Sealed for Push {

@@ -21,6 +21,8 @@ pub mod preview;
 )]
 pub mod schema;
 
+#[cfg(feature = "apns")]
+pub mod apns;
 #[cfg(feature = "fcm")]
 pub mod fcm;
 #[cfg(feature = "sendgrid")]
@@ -31,3 +33,5 @@ pub mod smtp;
 pub mod telegram;
 #[cfg(feature = "twilio")]
 pub mod twilio;
+#[cfg(feature = "webpush")]
+pub mod webpush;
