@@ -3,6 +3,8 @@
 
 #![cfg(feature = "testing")]
 
+#[cfg(feature = "apns")]
+mod apns;
 #[cfg(feature = "fcm")]
 mod fcm;
 #[allow(dead_code, reason = "not every vendor has golden files")]
@@ -15,3 +17,5 @@ mod sendgrid;
 mod telegram;
 #[cfg(feature = "twilio")]
 mod twilio;
+#[cfg(feature = "webpush")]
+mod webpush;

@@ -56,7 +56,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// ```
 /// use tidings::providers::webpush::WebPushConfig;
 ///
-/// let key = "IQ9Ur0ykXoHS9gzfYX0aBjy9lvdrjx_PFUXmie9YRcY"; // an example; yours is a secret
+/// let key = "x3A244iFy4T7pG6x21SQojMHxs8irdDIKzWRvbi5f8s"; // an example; yours is a secret
 /// let webpush = WebPushConfig::new(key, "mailto:push@example.org").build()?;
 /// assert_eq!(webpush.public_key().len(), 87); // what browsers subscribe with
 /// # Ok::<(), tidings::Error>(())

@@ -25,7 +25,7 @@ fn push() -> crate::message::Builder<Push> {
 }
 
 fn webpush() -> WebPush {
-    let key = "IQ9Ur0ykXoHS9gzfYX0aBjy9lvdrjx_PFUXmie9YRcY";
+    let key = "x3A244iFy4T7pG6x21SQojMHxs8irdDIKzWRvbi5f8s";
     WebPushConfig::new(key, "mailto:push@example.org").named("web").build().expect("valid")
 }
 
@@ -212,7 +212,7 @@ async fn an_answer_that_is_none_of_the_protocol_is_unknown() {
 
 #[test]
 fn what_cannot_be_built_names_the_option_and_shows_no_key() {
-    let good = || WebPushConfig::new("IQ9Ur0ykXoHS9gzfYX0aBjy9lvdrjx_PFUXmie9YRcY", "https://example.org");
+    let good = || WebPushConfig::new("x3A244iFy4T7pG6x21SQojMHxs8irdDIKzWRvbi5f8s", "https://example.org");
     assert!(good().public_key(good().build().expect("valid").public_key()).build().is_ok());
     let table = [
         (WebPushConfig::new("c4n4ry", "mailto:a@b.example"), "private_key"),
