@@ -118,6 +118,8 @@ macro_rules! row {
 
 /// The vendors that were compiled in, by their names.
 pub const ENTRIES: &[Entry] = &[
+    #[cfg(feature = "apns")]
+    row!("Apple Push Notification service", super::apns::ApnsConfig, [Push push: super::apns::CAPABILITIES]),
     #[cfg(feature = "fcm")]
     row!("Firebase Cloud Messaging", super::fcm::FcmConfig, [Push push: super::fcm::CAPABILITIES]),
     #[cfg(feature = "mailgun")]
@@ -145,6 +147,8 @@ pub const ENTRIES: &[Entry] = &[
     ),
     #[cfg(feature = "vonage")]
     row!("Vonage", super::vonage::VonageConfig, [Sms sms: super::vonage::CAPABILITIES], webhook),
+    #[cfg(feature = "webpush")]
+    row!("Web Push", super::webpush::WebPushConfig, [Push push: super::webpush::CAPABILITIES]),
 ];
 
 /// The vendor of this name.

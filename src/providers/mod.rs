@@ -21,6 +21,8 @@ pub mod preview;
 )]
 pub mod schema;
 
+#[cfg(feature = "apns")]
+pub mod apns;
 #[cfg(feature = "fcm")]
 pub mod fcm;
 #[cfg(feature = "mailgun")]
@@ -43,3 +45,5 @@ pub mod telegram;
 pub mod twilio;
 #[cfg(feature = "vonage")]
 pub mod vonage;
+#[cfg(feature = "webpush")]
+pub mod webpush;

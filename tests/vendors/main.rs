@@ -3,6 +3,8 @@
 
 #![cfg(feature = "testing")]
 
+#[cfg(feature = "apns")]
+mod apns;
 #[cfg(feature = "fcm")]
 mod fcm;
 #[allow(dead_code, reason = "not every vendor has golden files")]
@@ -21,3 +23,5 @@ mod telegram;
 mod twilio;
 #[cfg(feature = "vonage")]
 mod vonage;
+#[cfg(feature = "webpush")]
+mod webpush;

@@ -7,10 +7,14 @@ pub(in crate::providers) mod batch;
 #[cfg(any(feature = "twilio", feature = "vonage"))]
 pub(in crate::providers) mod callback;
 #[cfg(feature = "http-client")]
+pub(in crate::providers) mod collapse;
+#[cfg(feature = "http-client")]
 pub(in crate::providers) mod envelope;
 pub(in crate::providers) mod inbound;
 #[cfg(feature = "ses")]
 pub(in crate::providers) mod join;
+#[cfg(feature = "http-client")]
+pub(in crate::providers) mod jws;
 pub(in crate::providers) mod mail;
 pub(in crate::providers) mod merge;
 #[cfg(feature = "mime")]
