@@ -1,5 +1,8 @@
 //! Vendors: one folder each, behind a feature of its name.
 
+#[cfg(feature = "dkim")]
+pub use shared::dkim;
+
 #[cfg(any(feature = "sendgrid", feature = "twilio"))]
 mod echo;
 #[cfg(feature = "fcm")]
@@ -8,6 +11,7 @@ pub mod preview;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
 #[cfg(any(
+    feature = "dkim",
     feature = "fcm",
     feature = "sendgrid",
     feature = "smtp",
@@ -16,6 +20,7 @@ pub mod sendgrid;
 ))]
 #[cfg_attr(
     not(all(
+        feature = "dkim",
         feature = "fcm",
         feature = "sendgrid",
         feature = "smtp",

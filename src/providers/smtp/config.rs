@@ -123,6 +123,8 @@ pub struct SmtpConfig {
     pub(super) max_connections: usize,
     pub(super) idle_timeout: Duration,
     pub(super) timeout: Duration,
+    #[cfg(feature = "dkim")]
+    pub(super) dkim: Vec<crate::providers::dkim::DkimKey>,
 }
 
 impl SmtpConfig {
@@ -140,6 +142,8 @@ impl SmtpConfig {
             max_connections: 10,
             idle_timeout: Duration::from_secs(60),
             timeout: Duration::from_secs(60),
+            #[cfg(feature = "dkim")]
+            dkim: Vec::new(),
         }
     }
 
@@ -289,6 +293,15 @@ impl SmtpConfig {
         self
     }
 
+    /// Signs each message with this key. Called again, each key makes a signature of its own: receivers take the one
+    /// that they can verify (RFC 8463 section 7).
+    #[cfg(feature = "dkim")]
+    #[must_use]
+    pub fn dkim(mut self, key: crate::providers::dkim::DkimKey) -> Self {
+        self.dkim.push(key);
+        self
+    }
+
     pub(super) fn effective_port(&self) -> u16 {
         self.port.unwrap_or(self.tls.port())
     }
@@ -308,7 +321,14 @@ impl SmtpConfig {
         let pool = Pool::new(self.max_connections, self.idle_timeout);
         let auth = self.auth;
         let login = self.login.map(|(user, password)| Login { user, password, auth });
-        Ok(Smtp { name: self.name, server, login, pool })
+        Ok(Smtp {
+            name: self.name,
+            server,
+            login,
+            pool,
+            #[cfg(feature = "dkim")]
+            dkim: self.dkim.into(),
+        })
     }
 }
 
