@@ -79,7 +79,8 @@ impl<T: Send + Sync + 'static> Credential<T> {
     }
 
     /// The value, if it never changes: what keys may be derived from.
-    #[cfg(any(feature = "sendgrid", feature = "twilio"))]
+    #[cfg(feature = "http-client")]
+    #[cfg_attr(not(feature = "full"), allow(dead_code, reason = "not every vendor derives keys"))]
     pub(crate) fn as_fixed(&self) -> Option<&T> {
         match &self.0 {
             Repr::Fixed(value) => Some(value),

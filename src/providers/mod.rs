@@ -1,38 +1,33 @@
 //! Vendors: one folder each, behind a feature of its name.
 
-#[cfg(feature = "dkim")]
-pub use shared::dkim;
-
-#[cfg(any(feature = "sendgrid", feature = "twilio"))]
+#[cfg(feature = "http-client")]
+#[cfg_attr(not(feature = "full"), allow(dead_code, reason = "each vendor uses its part"))]
 mod echo;
+#[cfg_attr(not(feature = "full"), allow(dead_code, unused_imports, reason = "each vendor uses its part"))]
+mod shared;
+
+#[cfg_attr(
+    not(feature = "full"),
+    allow(dead_code, unused_imports, unused_macros, reason = "each vendor uses its part")
+)]
+pub mod catalog;
+pub mod preview;
+#[cfg_attr(
+    not(feature = "full"),
+    allow(dead_code, unused_imports, unused_macros, reason = "each vendor uses its part")
+)]
+pub mod schema;
+
 #[cfg(feature = "fcm")]
 pub mod fcm;
-pub mod preview;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
-#[cfg(any(
-    feature = "dkim",
-    feature = "fcm",
-    feature = "sendgrid",
-    feature = "smtp",
-    feature = "telegram",
-    feature = "twilio"
-))]
-#[cfg_attr(
-    not(all(
-        feature = "dkim",
-        feature = "fcm",
-        feature = "sendgrid",
-        feature = "smtp",
-        feature = "telegram",
-        feature = "twilio"
-    )),
-    allow(dead_code, reason = "each vendor uses its part")
-)]
-mod shared;
 #[cfg(feature = "smtp")]
 pub mod smtp;
 #[cfg(feature = "telegram")]
 pub mod telegram;
 #[cfg(feature = "twilio")]
 pub mod twilio;
+
+#[cfg(feature = "dkim")]
+pub use shared::dkim;

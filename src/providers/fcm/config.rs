@@ -10,7 +10,10 @@ use super::{Fcm, VENDOR, token::AccessTokens};
 use crate::{
     address::shown_url,
     error::{Error, Result},
-    providers::shared::settings::{checked_name, endpoint, read_as_table},
+    providers::{
+        schema::{Place, Schema, Setting, configured_by},
+        shared::settings::{checked_name, endpoint, read_as_table},
+    },
     secret::Credential,
 };
 
@@ -18,9 +21,25 @@ const BASE_URL: &str = "https://fcm.googleapis.com";
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 const ACCOUNT_TYPE: &str = "service_account";
 
-const ACCOUNT_VAR: &str = "FCM_SERVICE_ACCOUNT_JSON";
-const FILE_VAR: &str = "GOOGLE_APPLICATION_CREDENTIALS";
-const PROJECT_VAR: &str = "FCM_PROJECT_ID";
+configured_by!(
+    FcmConfig,
+    Schema::new(
+        VENDOR,
+        &[
+            Setting::secret("service_account", "the JSON of a service account")
+                .needed()
+                .variables(&["FCM_SERVICE_ACCOUNT_JSON"])
+                .file("GOOGLE_APPLICATION_CREDENTIALS"),
+            Setting::text("name", "the name of this instance").example("fcm-app"),
+            Setting::text("project_id", "the project, if not the account's own")
+                .variables(&["FCM_PROJECT_ID"])
+                .at(Place::Host)
+                .example("my-app-1a2b3"),
+            Setting::text("base_url", "where the API is"),
+            Setting::flag("web_actions", "true if the tokens are browsers, which show buttons"),
+        ],
+    )
+);
 
 /// How to reach FCM, and as whom.
 ///
@@ -112,43 +131,6 @@ impl FcmConfig {
     pub fn web_actions(mut self, yes: bool) -> Self {
         self.web_actions = yes;
         self
-    }
-
-    /// Reads the variables that the [module](super) lists; `None` if no account is given.
-    ///
-    /// # Errors
-    /// Of kind `config`, naming the variable that cannot be right.
-    pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
-        let given = |name| lookup(name).filter(|value| !value.trim().is_empty());
-        let Some(json) = given(ACCOUNT_VAR) else {
-            return match given(FILE_VAR) {
-                Some(_) => Err(Error::config(format!(
-                    "{FILE_VAR} names a file, which only from_env reads: give the file's content in {ACCOUNT_VAR}"
-                ))),
-                None => Ok(None),
-            };
-        };
-        let account = ServiceAccount::from_json(&json)
-            .map_err(|error| Error::config(format!("{ACCOUNT_VAR} (or {FILE_VAR}): {}", error.message())))?;
-        Ok(Some(Self { project_id: given(PROJECT_VAR), ..Self::new(account) }))
-    }
-
-    /// As [`from_vars`](Self::from_vars) over the environment, reading the file that
-    /// `GOOGLE_APPLICATION_CREDENTIALS` names if the account itself is not given.
-    ///
-    /// # Errors
-    /// As there, and if the file cannot be read.
-    pub fn from_env() -> Result<Option<Self>> {
-        let var = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-        let read = match (var(ACCOUNT_VAR), var(FILE_VAR)) {
-            (None, Some(path)) => Some(std::fs::read_to_string(path).map_err(|error| {
-                Error::config(format!("the file that {FILE_VAR} names cannot be read: {}", error.kind()))
-            })?),
-            _ => None,
-        };
-        Self::from_vars(
-            |name| if name == ACCOUNT_VAR { read.clone().or_else(|| var(name)) } else { var(name) },
-        )
     }
 
     /// The provider.

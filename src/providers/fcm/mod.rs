@@ -108,7 +108,8 @@ const FEATURES: Features = Features::BADGE
     .and(Features::TOPIC)
     .and(Features::TTL);
 
-const CAPABILITIES: Capabilities = Capabilities::new(VENDOR, FEATURES).max_size(limits::MAX_PAYLOAD);
+pub(super) const CAPABILITIES: Capabilities =
+    Capabilities::new(VENDOR, FEATURES).max_size(limits::MAX_PAYLOAD);
 const WEB_CAPABILITIES: Capabilities =
     Capabilities::new(VENDOR, FEATURES.and(Features::ACTIONS)).max_size(limits::MAX_PAYLOAD);
 

@@ -3,20 +3,45 @@
 use std::{fmt, time::Duration};
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{SendGrid, webhook::VerificationKey, wire::Endpoints};
 use crate::{
     address::shown_url,
-    error::{Error, Result},
+    error::Result,
     providers::{
         echo::EchoKey,
-        shared::settings::{
-            checked_name, credential, optional_secret, optional_text, read_as_table, variable,
-        },
+        schema::{Place, Schema, Setting, configured_by},
+        shared::settings::{checked_name, credential, optional_secret, optional_text, read_as_table},
     },
     secret::Credential,
 };
+
+configured_by!(
+    SendGridConfig,
+    Schema::new(
+        super::VENDOR,
+        &[
+            Setting::secret("api_key", "an API key with the permission Mail Send")
+                .needed()
+                .variables(&["SENDGRID_API_KEY"])
+                .at(Place::Password)
+                .example("SG.key"),
+            Setting::text("name", "the name of this instance").example("sendgrid-eu"),
+            Setting::text("region", "`global` or `eu`").variables(&["SENDGRID_REGION"]).example("eu"),
+            Setting::text("base_url", "where the API is, in place of a region"),
+            Setting::secret("webhook_key", "the verification key of the signed Event Webhook")
+                .variables(&["SENDGRID_WEBHOOK_KEY"]),
+            Setting::number("webhook_tolerance_secs", "how old a webhook's signed time may be")
+                .example("300"),
+            Setting::secret("echo_key", "the secret behind the token that events carry back")
+                .variables(&["SENDGRID_ECHO_KEY"]),
+            Setting::flag("sandbox", "true if mails are checked and none is delivered")
+                .variables(&["SENDGRID_SANDBOX"])
+                .example("true"),
+        ],
+    )
+);
 
 const GLOBAL: &str = "https://api.sendgrid.com";
 const EU: &str = "https://api.eu.sendgrid.com";
@@ -56,7 +81,7 @@ struct Fields {
     api_key: Credential,
     #[serde(default = "default_name")]
     name: String,
-    #[serde(default = "default_base_url")]
+    #[serde(default = "default_base_url", alias = "region", deserialize_with = "region_or_url")]
     base_url: String,
     #[serde(default, deserialize_with = "optional_text")]
     webhook_key: Option<String>,
@@ -94,29 +119,6 @@ impl SendGridConfig {
             echo_key: None,
             sandbox: false,
         }
-    }
-
-    /// From `SENDGRID_API_KEY` and its sisters, which the module's page lists;
-    /// `None` if the API key is not set.
-    ///
-    /// # Errors
-    /// Of kind `config`, naming the variable that cannot be right.
-    pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
-        let Some(api_key) = variable(&lookup, "SENDGRID_API_KEY") else { return Ok(None) };
-        let mut config = Self::new(api_key);
-        config.base_url = base_url_of(variable(&lookup, "SENDGRID_REGION").as_deref())?.to_owned();
-        config.webhook_key = variable(&lookup, "SENDGRID_WEBHOOK_KEY");
-        config.echo_key = variable(&lookup, "SENDGRID_ECHO_KEY").map(SecretString::from);
-        config.sandbox = is_on(variable(&lookup, "SENDGRID_SANDBOX").as_deref())?;
-        Ok(Some(config))
-    }
-
-    /// As [`from_vars`](Self::from_vars), from the process's environment.
-    ///
-    /// # Errors
-    /// Of kind `config`, naming the variable that cannot be right.
-    pub fn from_env() -> Result<Option<Self>> {
-        Self::from_vars(|name| std::env::var(name).ok())
     }
 
     /// Names the instance.
@@ -185,19 +187,13 @@ impl SendGridConfig {
     }
 }
 
-fn base_url_of(region: Option<&str>) -> Result<&'static str> {
-    match region {
-        None | Some("global") => Ok(GLOBAL),
-        Some("eu") => Ok(EU),
-        Some(_) => Err(Error::config("SENDGRID_REGION is `global` or `eu`")),
-    }
-}
-
-fn is_on(word: Option<&str>) -> Result<bool> {
-    match word {
-        None | Some("0" | "false") => Ok(false),
-        Some("1" | "true") => Ok(true),
-        Some(_) => Err(Error::config("SENDGRID_SANDBOX is `true` or `false`")),
+/// The address of a region, or an address as it is.
+fn region_or_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "eu" => Ok(EU.to_owned()),
+        "global" => Ok(GLOBAL.to_owned()),
+        url if url.contains("://") => Ok(url.to_owned()),
+        _ => Err(D::Error::custom("expected `global` or `eu`, or the address of the API")),
     }
 }
 

@@ -96,7 +96,7 @@ pub use config::SendGridConfig;
 
 const VENDOR: &str = "sendgrid";
 
-const CAPABILITIES: Capabilities = Capabilities::new(
+pub(super) const CAPABILITIES: Capabilities = Capabilities::new(
     VENDOR,
     Features::ATTACHMENTS
         .and(Features::BCC)

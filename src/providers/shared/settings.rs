@@ -76,11 +76,6 @@ pub(crate) fn optional_secret<'de, D: Deserializer<'de>>(
     Ok(optional_text(deserializer)?.map(SecretString::from))
 }
 
-/// A variable that is set and not empty.
-pub(crate) fn variable(lookup: &impl Fn(&str) -> Option<String>, name: &str) -> Option<String> {
-    lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
-}
-
 /// The instance's name.
 pub(crate) fn checked_name(name: String) -> Result<String> {
     if name.is_empty() || name.chars().any(char::is_control) {
@@ -160,11 +155,5 @@ mod tests {
                 Err(error) => assert!(!fits && !error.to_string().contains("1234"), "{error}"),
             }
         }
-    }
-
-    #[test]
-    fn an_empty_variable_is_no_variable() {
-        let lookup = |name: &str| (name == "A").then(|| " ".to_owned());
-        assert_eq!(variable(&lookup, "A"), None);
     }
 }

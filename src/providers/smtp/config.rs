@@ -3,13 +3,18 @@
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use lettre::transport::smtp::authentication::Mechanism;
+#[cfg(feature = "dkim")]
+use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{Smtp, pool::Pool, server::Server, url};
 use crate::{
     error::{Error, Result},
-    providers::shared::settings::{optional_secret, read_as_table},
+    providers::{
+        schema::{Schema, Setting, configured_by},
+        shared::settings::{optional_secret, read_as_table},
+    },
     secret::Credential,
 };
 
@@ -23,6 +28,7 @@ pub enum SmtpTls {
     Plain,
     /// By STARTTLS, without which nothing is sent (RFC 3207). Port 587 by default.
     #[default]
+    #[serde(alias = "required")]
     StartTls,
     /// From the first octet on (RFC 8314). Port 465 by default.
     Tls,
@@ -85,6 +91,43 @@ impl FromStr for SmtpAuth {
     }
 }
 
+configured_by!(
+    SmtpConfig,
+    Schema::new(
+        "smtp",
+        &[
+            Setting::text("host", "the server")
+                .needed()
+                .variables(&["SMTP_HOST"])
+                .example("mail.example.org"),
+            Setting::number("port", "its port, if not the usual one")
+                .variables(&["SMTP_PORT"])
+                .example("587"),
+            Setting::text("tls", "`starttls` (or `required`), `tls` or `none`").variables(&["SMTP_TLS"]),
+            Setting::text("user", "who logs in").variables(&["SMTP_USER"]).example("shop"),
+            Setting::secret("password", "the password, or an OAuth access token").variables(&["SMTP_PASS"]),
+            Setting::text("auth", "`password` or `xoauth2`"),
+            Setting::text("dkim_domain", "whose signature mail carries (feature `dkim`)")
+                .variables(&["SMTP_DKIM_DOMAIN"])
+                .example("example.org"),
+            Setting::text("dkim_selector", "under which name its key is published; several by commas")
+                .variables(&["SMTP_DKIM_SELECTOR"])
+                .example("mail2026"),
+            Setting::secret("dkim_key", "its private key, PEM; as many as selectors")
+                .variables(&["SMTP_DKIM_KEY"])
+                .file("SMTP_DKIM_KEY_FILE"),
+            Setting::text("name", "the name of this instance").example("smtp-eu"),
+            Setting::text("hello", "the name given in EHLO").example("shop.example.org"),
+            Setting::text("ca_file", "the PEM file of an authority to trust").variables(&["SMTP_CA"]),
+            Setting::text("ca_pem", "the same as text"),
+            Setting::number("max_connections", "how many connections at most").example("10"),
+            Setting::number("idle_timeout_secs", "how long an unused connection is kept").example("60"),
+            Setting::number("timeout_secs", "seconds for each step").example("60"),
+        ],
+    )
+    .url(url::table)
+);
+
 /// A certificate to trust beside those of the system.
 #[derive(Clone)]
 pub(super) enum Authority {
@@ -144,73 +187,6 @@ impl SmtpConfig {
             timeout: Duration::from_secs(60),
             #[cfg(feature = "dkim")]
             dkim: Vec::new(),
-        }
-    }
-
-    /// Reads `smtp://user:password@host:port?option=value`.
-    ///
-    /// `smtp` means STARTTLS, without which nothing is sent; `smtps` means TLS
-    /// from the first octet. User and password are percent-encoded. Options:
-    ///
-    /// | option | value |
-    /// |---|---|
-    /// | `tls` | `none`, `starttls` or its synonym `required`; with `smtps` only `tls` |
-    /// | `ca` | path of a PEM file with a certificate authority to trust |
-    /// | `auth` | `password`, `xoauth2` |
-    /// | `hello` | the name given in EHLO |
-    /// | `pool` | how many connections at most |
-    /// | `timeout` | seconds for each step |
-    ///
-    /// # Errors
-    /// If a part is wrong; no error shows the password.
-    pub fn from_url(text: &str) -> Result<Self> {
-        url::parse(text)
-    }
-
-    /// Reads `SMTP_URL`, or `SMTP_HOST` with `SMTP_PORT`, `SMTP_USER`,
-    /// `SMTP_PASS` and `SMTP_TLS`; with either `SMTP_CA`, the path of a PEM
-    /// file. `None` if neither `SMTP_URL` nor `SMTP_HOST` is set.
-    ///
-    /// # Errors
-    /// If a variable is wrong or its companion is missing; it is named.
-    pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
-        let var = |name: &str| lookup(name).filter(|value| !value.is_empty());
-        let config = match (var("SMTP_URL"), var("SMTP_HOST")) {
-            (Some(_), Some(_)) => {
-                return Err(Error::config("SMTP_URL and SMTP_HOST are both set; keep one of them"));
-            }
-            (Some(url), None) => Self::from_url(&url).map_err(|e| in_variable("SMTP_URL", &e))?,
-            (None, Some(host)) => Self::from_parts(host, var)?,
-            (None, None) => return Ok(None),
-        };
-        Ok(Some(match var("SMTP_CA") {
-            Some(path) => config.ca_file(path),
-            None => config,
-        }))
-    }
-
-    /// The same over the environment of this process.
-    ///
-    /// # Errors
-    /// As for [`from_vars`](Self::from_vars).
-    pub fn from_env() -> Result<Option<Self>> {
-        Self::from_vars(|name| std::env::var(name).ok())
-    }
-
-    fn from_parts(host: String, var: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        let mut config = Self::new(host);
-        if let Some(port) = var("SMTP_PORT") {
-            let port = port.parse().map_err(|_| Error::config("SMTP_PORT is a number from 1 to 65535"))?;
-            config = config.port(port);
-        }
-        if let Some(word) = var("SMTP_TLS") {
-            config.tls = word.parse().map_err(|e| in_variable("SMTP_TLS", &e))?;
-        }
-        match (var("SMTP_USER"), var("SMTP_PASS")) {
-            (Some(user), Some(password)) => Ok(config.login(user, password)),
-            (None, None) => Ok(config),
-            (Some(_), None) => Err(Error::config("SMTP_USER is set and SMTP_PASS is not")),
-            (None, Some(_)) => Err(Error::config("SMTP_PASS is set and SMTP_USER is not")),
         }
     }
 
@@ -302,6 +278,18 @@ impl SmtpConfig {
         self
     }
 
+    #[cfg(feature = "dkim")]
+    fn signed(mut self, domain: &str, selectors: &str, key: &SecretString) -> Result<Self> {
+        let keys = crate::providers::dkim::DkimKey::several(domain, selectors, key.expose_secret())?;
+        self.dkim.extend(keys);
+        Ok(self)
+    }
+
+    #[cfg(not(feature = "dkim"))]
+    fn signed(self, _: &str, _: &str, _: &SecretString) -> Result<Self> {
+        Err(Error::config("mail is signed by the feature `dkim` of tidings, which is not switched on"))
+    }
+
     pub(super) fn effective_port(&self) -> u16 {
         self.port.unwrap_or(self.tls.port())
     }
@@ -330,10 +318,6 @@ impl SmtpConfig {
             dkim: self.dkim.into(),
         })
     }
-}
-
-fn in_variable(name: &str, error: &Error) -> Error {
-    Error::config(format!("{name}: {}", error.message()))
 }
 
 impl fmt::Debug for SmtpConfig {
@@ -365,6 +349,10 @@ struct Fields {
     #[serde(default)]
     auth: SmtpAuth,
     hello: Option<String>,
+    dkim_domain: Option<String>,
+    dkim_selector: Option<String>,
+    #[serde(default, deserialize_with = "optional_secret")]
+    dkim_key: Option<SecretString>,
     ca_file: Option<PathBuf>,
     ca_pem: Option<String>,
     max_connections: Option<usize>,
@@ -392,8 +380,12 @@ impl TryFrom<Fields> for SmtpConfig {
         config.login = match (fields.user, fields.password) {
             (Some(user), Some(password)) => Some((user, Credential::from(password))),
             (None, None) => None,
-            _ => return Err(Error::config("give user and password, or neither")),
+            _ => return Err(Error::config("give both `user` and `password`, or neither")),
         };
-        Ok(config)
+        match (fields.dkim_domain, fields.dkim_selector, fields.dkim_key) {
+            (None, None, None) => Ok(config),
+            (Some(domain), Some(selectors), Some(key)) => config.signed(&domain, &selectors, &key),
+            _ => Err(Error::config("give all of `dkim_domain`, `dkim_selector`, `dkim_key`, or none")),
+        }
     }
 }

@@ -44,7 +44,19 @@
 //! # Environment
 //!
 //! `SMTP_URL`, or `SMTP_HOST`, `SMTP_PORT`, `SMTP_USER`, `SMTP_PASS`,
-//! `SMTP_TLS`; with both `SMTP_CA`. See [`SmtpConfig::from_url`] for the URL.
+//! `SMTP_TLS`; with both `SMTP_CA`.
+//!
+//! The URL is `smtp://user:password@host:port?option=value`. `smtp` means STARTTLS, without which
+//! nothing is sent; `smtps` means TLS from the first octet. User and password are percent-encoded. Options:
+//!
+//! | option | value |
+//! |---|---|
+//! | `tls` | `none`, `starttls` or its synonym `required`; with `smtps` only `tls` |
+//! | `ca` | path of a PEM file with a certificate authority to trust |
+//! | `auth` | `password`, `xoauth2` |
+//! | `hello` | the name given in EHLO |
+//! | `pool` | how many connections at most |
+//! | `timeout` | seconds for each step |
 //!
 //! # Options of a message
 //!
@@ -106,7 +118,7 @@ const FEATURES: Features = Features::ATTACHMENTS
     .and(Features::PRIORITY)
     .and(Features::REPLY_TO);
 
-const CAPABILITIES: Capabilities = Capabilities::new("smtp", FEATURES);
+pub(super) const CAPABILITIES: Capabilities = Capabilities::new("smtp", FEATURES);
 
 /// An SMTP server as a provider of email.
 pub struct Smtp {

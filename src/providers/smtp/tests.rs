@@ -210,6 +210,30 @@ async fn an_abandoned_message_leaves_no_connection_behind() {
 }
 
 #[test]
+fn dkim_is_configured_by_three_settings() {
+    let seed = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
+    let vars = |name: &str| {
+        let value = match name {
+            "SMTP_HOST" => "mail.example.org",
+            "SMTP_DKIM_DOMAIN" => "example.org",
+            "SMTP_DKIM_SELECTOR" => "mail2026",
+            "SMTP_DKIM_KEY" => seed,
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    let config = SmtpConfig::from_vars(vars);
+    assert!(!format!("{config:?}").contains(seed));
+    #[cfg(feature = "dkim")]
+    assert_eq!(config.expect("valid").expect("a host").dkim[0].record_name(), "mail2026._domainkey.example.org");
+    #[cfg(not(feature = "dkim"))]
+    assert!(config.expect_err("no feature").message().contains("`dkim`"));
+    let half = |name: &str| vars(name).filter(|_| name != "SMTP_DKIM_KEY");
+    let error = SmtpConfig::from_vars(half).expect_err("one is missing");
+    assert!(error.message().contains("SMTP_DKIM_KEY"), "{error}");
+}
+
+#[test]
 fn one_instance_outlives_its_runtimes() {
     let smtp = std::sync::OnceLock::new();
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -552,7 +576,7 @@ fn wrong_urls_say_what_would_work_and_hide_the_password() {
         ("smtp://u:hun/ter2@h", "smtp://"),
         ("smtp://u:%zzhunter2@h", "%25"),
         ("smtp://u:hunter2@h?hunter2=1", "known are auth, ca, hello, pool, timeout, tls"),
-        ("smtp://u:hunter2@h?tls=maybe", "none, starttls"),
+        ("smtp://u:hunter2@h?tls=maybe", "`none`, `required`, `starttls`"),
         ("smtp://u:hunter2@h?tls=tls", "smtps://"),
         ("smtps://u:hunter2@h?tls=none", "smtp://"),
         ("smtp://hunter2@h", "no password"),

@@ -1,22 +1,30 @@
 //! A configuration in one line: `smtp://user:password@host:port?option=value`.
 
+use serde_json::{Map, Value};
 use url::Url;
 
-use super::config::{SmtpConfig, SmtpTls};
 use crate::error::{Error, Result};
 
-const OPTIONS: &str = "auth, ca, hello, pool, timeout, tls";
+/// The options of a URL, by their names there and in a table.
+const OPTIONS: [(&str, &str); 6] = [
+    ("auth", "auth"),
+    ("ca", "ca_file"),
+    ("hello", "hello"),
+    ("pool", "max_connections"),
+    ("timeout", "timeout_secs"),
+    ("tls", "tls"),
+];
 
-/// Nothing of `text` goes into an error, for it holds a password.
-pub(super) fn parse(text: &str) -> Result<SmtpConfig> {
+/// The table that a URL says. Nothing of `text` goes into an error, for it holds a password.
+pub(super) fn table(text: &str) -> Result<Map<String, Value>> {
     let url = Url::parse(text).map_err(|why| {
         Error::config(format!(
             "{why}; expected smtp://user:password@host:port, with user and password percent-encoded"
         ))
     })?;
     let tls = match url.scheme() {
-        "smtp" => SmtpTls::StartTls,
-        "smtps" => SmtpTls::Tls,
+        "smtp" => "starttls",
+        "smtps" => "tls",
         _ => return Err(Error::config("the URL of an SMTP server begins with smtp:// or smtps://")),
     };
     if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
@@ -26,49 +34,59 @@ pub(super) fn parse(text: &str) -> Result<SmtpConfig> {
     }
     let host = url.host_str().filter(|host| !host.is_empty());
     let host = host.ok_or_else(|| Error::config("the URL names no host"))?;
-    let mut config = SmtpConfig::new(decoded(host, "host")?).tls(tls);
-    config.port = url.port();
-    config = with_login(config, &url)?;
+    let mut table = Map::new();
+    table.insert("host".into(), decoded(host, "host")?.into());
+    table.insert("tls".into(), tls.into());
+    table.extend(url.port().map(|port| ("port".to_owned(), port.into())));
+    insert_login(&mut table, &url)?;
     for pair in url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        config = with_option(config, name, &decoded(value, "option")?)?;
+        insert_option(&mut table, name, decoded(value, "option")?)?;
     }
-    Ok(config)
+    Ok(table)
 }
 
-fn with_login(config: SmtpConfig, url: &Url) -> Result<SmtpConfig> {
+fn insert_login(table: &mut Map<String, Value>, url: &Url) -> Result<()> {
     match (url.username(), url.password()) {
-        ("", None) => Ok(config),
-        ("", Some(_)) => Err(Error::config("the URL has a password and no user")),
-        (_, None) => Err(Error::config("the URL has a user and no password")),
-        (user, Some(password)) => Ok(config.login(decoded(user, "user")?, decoded(password, "password")?)),
+        ("", None) => {}
+        ("", Some(_)) => return Err(Error::config("the URL has a password and no user")),
+        (_, None) => return Err(Error::config("the URL has a user and no password")),
+        (user, Some(password)) => {
+            table.insert("user".into(), decoded(user, "user")?.into());
+            table.insert("password".into(), decoded(password, "password")?.into());
+        }
     }
+    Ok(())
 }
 
-fn with_option(config: SmtpConfig, name: &str, value: &str) -> Result<SmtpConfig> {
-    match name {
-        "auth" => Ok(config.auth(value.parse()?)),
-        "ca" => Ok(config.ca_file(value)),
-        "hello" => Ok(config.hello(value)),
-        "pool" => Ok(config.max_connections(number("pool", value)?)),
-        "timeout" => Ok(config.timeout(std::time::Duration::from_secs(number("timeout", value)?))),
-        "tls" => with_tls(config, value.parse()?),
-        _ => Err(Error::config(format!("an option of the URL is unknown; known are {OPTIONS}"))),
-    }
+fn insert_option(table: &mut Map<String, Value>, name: &str, value: String) -> Result<()> {
+    let known = OPTIONS.iter().find(|(known, _)| *known == name);
+    let (_, option) = known.ok_or_else(|| {
+        let known: Vec<&str> = OPTIONS.iter().map(|(known, _)| *known).collect();
+        Error::config(format!("an option of the URL is unknown; known are {}", known.join(", ")))
+    })?;
+    let value = match name {
+        "pool" | "timeout" => number(name, &value)?.into(),
+        "tls" => tls(table, value)?,
+        _ => value.into(),
+    };
+    table.insert((*option).to_owned(), value);
+    Ok(())
 }
 
-fn with_tls(config: SmtpConfig, tls: SmtpTls) -> Result<SmtpConfig> {
-    match (config.tls, tls) {
-        (SmtpTls::Tls, SmtpTls::Tls) => Ok(config),
-        (SmtpTls::Tls, _) => {
+/// The scheme has said already whether TLS stands at the start.
+fn tls(table: &Map<String, Value>, word: String) -> Result<Value> {
+    match (table.get("tls").and_then(Value::as_str), word.as_str()) {
+        (Some("tls"), "tls") => Ok(word.into()),
+        (Some("tls"), _) => {
             Err(Error::config("smtps:// is TLS from the start; with another `tls` write smtp://"))
         }
-        (_, SmtpTls::Tls) => Err(Error::config("for TLS from the start write smtps:// in place of tls=tls")),
-        (_, tls) => Ok(config.tls(tls)),
+        (_, "tls") => Err(Error::config("for TLS from the start write smtps:// in place of tls=tls")),
+        _ => Ok(word.into()),
     }
 }
 
-fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T> {
+fn number(name: &str, value: &str) -> Result<u64> {
     value.parse().map_err(|_| Error::config(format!("the option {name} is a whole number")))
 }
 

@@ -8,13 +8,29 @@ use super::{Telegram, VENDOR, limits};
 use crate::{
     address::shown_url,
     error::{Error, Result},
-    providers::shared::settings::{checked_name, credential, read_as_table, variable, web_uri},
+    providers::{
+        schema::{Schema, Setting, configured_by},
+        shared::settings::{checked_name, credential, read_as_table, web_uri},
+    },
     secret::Credential,
 };
 
 const BASE_URL: &str = "https://api.telegram.org";
-const TOKEN_VAR: &str = "TELEGRAM_BOT_TOKEN";
-const URL_VAR: &str = "TELEGRAM_BASE_URL";
+
+configured_by!(
+    TelegramConfig,
+    Schema::new(
+        VENDOR,
+        &[
+            Setting::secret("token", "the bot's token, as BotFather gives it")
+                .needed()
+                .variables(&["TELEGRAM_BOT_TOKEN"])
+                .example("123456:token"),
+            Setting::text("name", "the name of this instance").example("telegram-shop"),
+            Setting::text("base_url", "a Bot API server of your own").variables(&["TELEGRAM_BASE_URL"]),
+        ],
+    )
+);
 
 /// How to reach the Bot API, and as which bot.
 ///
@@ -65,23 +81,6 @@ impl TelegramConfig {
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
         self
-    }
-
-    /// Reads the variables that the [module](super) lists; `None` if no token is given.
-    ///
-    /// # Errors
-    /// None so far: [`build`](Self::build) checks the values.
-    pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
-        let base_url = variable(&lookup, URL_VAR);
-        Ok(variable(&lookup, TOKEN_VAR).map(|token| Self { base_url, ..Self::new(token) }))
-    }
-
-    /// As [`from_vars`](Self::from_vars) over the environment.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn from_env() -> Result<Option<Self>> {
-        Self::from_vars(|name| std::env::var(name).ok())
     }
 
     /// The provider.

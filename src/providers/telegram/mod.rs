@@ -93,7 +93,7 @@ use form::Call;
 /// The vendor's bare name, to which options are addressed.
 const VENDOR: &str = "telegram";
 
-const CAPABILITIES: Capabilities = Capabilities::new(
+pub(super) const CAPABILITIES: Capabilities = Capabilities::new(
     VENDOR,
     Features::MEDIA
         .and(Features::BUTTONS)

@@ -11,10 +11,48 @@ use crate::{
     error::{Error, Result},
     providers::{
         echo::EchoKey,
-        shared::settings::{checked_name, optional_credential, optional_secret, read_as_table, variable},
+        schema::{Place, Schema, Setting, configured_by},
+        shared::settings::{checked_name, optional_credential, optional_secret, read_as_table},
     },
     secret::Credential,
 };
+
+configured_by!(
+    TwilioConfig,
+    Schema::new(
+        super::VENDOR,
+        &[
+            Setting::text("account_sid", "the account")
+                .needed()
+                .variables(&["TWILIO_ACCOUNT_SID"])
+                .at(Place::User)
+                .example("AC0123456789abcdef0123456789abcdef"),
+            Setting::secret("auth_token", "the account's token, which also signs webhooks")
+                .variables(&["TWILIO_AUTH_TOKEN"])
+                .at(Place::Password)
+                .example("0123456789abcdef"),
+            Setting::text("api_key", "an API key, in place of the token").variables(&["TWILIO_API_KEY"]),
+            Setting::secret("api_secret", "the API key's secret").variables(&["TWILIO_API_SECRET"]),
+            Setting::text("name", "the name of this instance").example("twilio-eu"),
+            Setting::text("base_url", "where the API is"),
+            Setting::text("from", "who sends text messages that name no sender")
+                .variables(&["TWILIO_FROM"])
+                .example("+15005550006"),
+            Setting::text("whatsapp_from", "the number that sends WhatsApp messages")
+                .variables(&["TWILIO_WHATSAPP_NUMBER", "TWILIO_WHATSAPP_FROM"])
+                .example("+15005550006"),
+            Setting::text("messaging_service", "the service that chooses a sender")
+                .variables(&["TWILIO_MESSAGING_SERVICE_SID"])
+                .example("MG0123456789abcdef0123456789abcdef"),
+            Setting::text("status_callback", "where Twilio tells what became of messages")
+                .variables(&["TWILIO_STATUS_CALLBACK"])
+                .example("https://shop.example.org/hooks/twilio"),
+            Setting::secret("echo_key", "the secret behind the token that callbacks carry back")
+                .variables(&["TWILIO_ECHO_KEY"]),
+        ],
+    ),
+    check: check_login
+);
 
 const BASE_URL: &str = "https://api.twilio.com";
 
@@ -125,40 +163,6 @@ impl TwilioConfig {
         }
     }
 
-    /// From `TWILIO_ACCOUNT_SID` and its sisters, which the module's page lists;
-    /// `None` if the account is not set.
-    ///
-    /// # Errors
-    /// Of kind `config`, naming the variable that is missing or cannot be right.
-    pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
-        let var = |name: &str| variable(&lookup, name);
-        let Some(account_sid) = var("TWILIO_ACCOUNT_SID") else { return Ok(None) };
-        let mut config = Self::bare(account_sid);
-        config.auth_token = var("TWILIO_AUTH_TOKEN").map(Credential::from);
-        config.api_key = var("TWILIO_API_KEY");
-        config.api_secret = var("TWILIO_API_SECRET").map(Credential::from);
-        if config.api_key.is_some() != config.api_secret.is_some() {
-            return Err(Error::config("set both TWILIO_API_KEY and TWILIO_API_SECRET, or neither"));
-        }
-        if config.auth_token.is_none() && config.api_key.is_none() {
-            return Err(Error::config("set TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_SECRET"));
-        }
-        config.from = parsed(var("TWILIO_FROM"), "TWILIO_FROM")?;
-        config.whatsapp_from = parsed(var("TWILIO_WHATSAPP_FROM"), "TWILIO_WHATSAPP_FROM")?;
-        config.messaging_service = var("TWILIO_MESSAGING_SERVICE_SID");
-        config.status_callback = parsed(var("TWILIO_STATUS_CALLBACK"), "TWILIO_STATUS_CALLBACK")?;
-        config.echo_key = var("TWILIO_ECHO_KEY").map(SecretString::from);
-        Ok(Some(config))
-    }
-
-    /// As [`from_vars`](Self::from_vars), from the process's environment.
-    ///
-    /// # Errors
-    /// Of kind `config`, naming the variable that is missing or cannot be right.
-    pub fn from_env() -> Result<Option<Self>> {
-        Self::from_vars(|name| std::env::var(name).ok())
-    }
-
     /// Names the instance.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
@@ -242,6 +246,10 @@ impl TwilioConfig {
     }
 
     /// The user's name and the secret of calls.
+    fn check_login(&self) -> Result<()> {
+        self.login().map(|_| ())
+    }
+
     fn login(&self) -> Result<(String, Credential)> {
         match (&self.api_key, &self.api_secret, &self.auth_token) {
             (Some(key), Some(secret), _) => {
@@ -265,11 +273,6 @@ fn checked_sid(sid: &str, prefix: &'static str, option: &str) -> Result<()> {
 pub(super) fn is_sid(sid: &str, prefix: &str) -> bool {
     let digits = sid.strip_prefix(prefix);
     digits.is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
-}
-
-fn parsed<T: std::str::FromStr<Err = Error>>(value: Option<String>, name: &'static str) -> Result<Option<T>> {
-    let parsed = value.map(|value| value.parse()).transpose();
-    parsed.map_err(|e: Error| Error::config(format!("{name}: {}", e.message())))
 }
 
 impl fmt::Debug for TwilioConfig {

@@ -43,7 +43,7 @@
 //! # Variables
 //!
 //! `TWILIO_ACCOUNT_SID` with `TWILIO_AUTH_TOKEN`, or with `TWILIO_API_KEY` and `TWILIO_API_SECRET`; and if
-//! wanted `TWILIO_FROM`, `TWILIO_WHATSAPP_FROM`, `TWILIO_MESSAGING_SERVICE_SID`,
+//! wanted `TWILIO_FROM`, `TWILIO_WHATSAPP_NUMBER` (or `TWILIO_WHATSAPP_FROM`), `TWILIO_MESSAGING_SERVICE_SID`,
 //! `TWILIO_STATUS_CALLBACK`, `TWILIO_ECHO_KEY`.
 //!
 //! # Events
@@ -95,10 +95,10 @@ pub use config::TwilioConfig;
 
 const VENDOR: &str = "twilio";
 
-const SMS: Capabilities =
+pub(super) const SMS: Capabilities =
     Capabilities::new(VENDOR, Features::ALPHANUMERIC_SENDER.and(Features::MEDIA)).max_recipients(1);
 
-const WHATSAPP: Capabilities =
+pub(super) const WHATSAPP: Capabilities =
     Capabilities::new(VENDOR, Features::LOCATION.and(Features::MEDIA).and(Features::VENDOR_TEMPLATE))
         .max_recipients(1);
 

@@ -1,0 +1,17 @@
+//! Every vendor: its contract by the public suite, its requests whole against golden files, and what the
+//! catalog says of it. What other programs judge is in `tests/referees_*.rs`.
+
+#![cfg(feature = "testing")]
+
+#[cfg(feature = "fcm")]
+mod fcm;
+#[allow(dead_code, reason = "not every vendor has golden files")]
+mod golden;
+#[allow(dead_code, reason = "each vendor uses its part")]
+mod known;
+#[cfg(feature = "sendgrid")]
+mod sendgrid;
+#[cfg(feature = "telegram")]
+mod telegram;
+#[cfg(feature = "twilio")]
+mod twilio;
