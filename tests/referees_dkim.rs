@@ -94,7 +94,8 @@ fn signatures_verify_until_something_changes() {
     let all = |good: bool| vec![("rsa".to_owned(), good), ("ed".to_owned(), good)];
     for body in BODIES {
         let mail = format!("{HEADER}{body}");
-        let signed = sign(mail.as_bytes(), &keys, Timestamp::from_secs(1_795_000_000)).expect("signed") + &mail;
+        let signed =
+            sign(mail.as_bytes(), &keys, Timestamp::from_secs(1_795_000_000)).expect("signed") + &mail;
         assert_eq!(verdict(&judge, &records, &folder.file("mail", &signed)), all(true), "{signed}");
         for changed in [
             format!("{signed}One line more.\r\n"),

@@ -107,7 +107,7 @@ pub const ENTRIES: &[Entry] = &[
     #[cfg(feature = "smtp")]
     row!("SMTP", super::smtp::SmtpConfig, [Email email: super::smtp::CAPABILITIES]),
     #[cfg(feature = "telegram")]
-    row!("Telegram", super::telegram::TelegramConfig, [Chat chat: super::telegram::CAPABILITIES]),
+    row!("Telegram", super::telegram::TelegramConfig, [Chat chat: super::telegram::CAPABILITIES], webhook),
     #[cfg(feature = "twilio")]
     row!(
         "Twilio",

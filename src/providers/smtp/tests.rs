@@ -225,7 +225,10 @@ fn dkim_is_configured_by_three_settings() {
     let config = SmtpConfig::from_vars(vars);
     assert!(!format!("{config:?}").contains(seed));
     #[cfg(feature = "dkim")]
-    assert_eq!(config.expect("valid").expect("a host").dkim[0].record_name(), "mail2026._domainkey.example.org");
+    assert_eq!(
+        config.expect("valid").expect("a host").dkim[0].record_name(),
+        "mail2026._domainkey.example.org"
+    );
     #[cfg(not(feature = "dkim"))]
     assert!(config.expect_err("no feature").message().contains("`dkim`"));
     let half = |name: &str| vars(name).filter(|_| name != "SMTP_DKIM_KEY");

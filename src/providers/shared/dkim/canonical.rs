@@ -154,8 +154,7 @@ mod tests {
     fn nonsense_does_not_panic() {
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..20_000 {
-            let text: Vec<u8> =
-                (0..random.usize(0..24)).map(|_| b"a: \t\r\n"[random.usize(0..6)]).collect();
+            let text: Vec<u8> = (0..random.usize(0..24)).map(|_| b"a: \t\r\n"[random.usize(0..6)]).collect();
             let (fields, body) = split(&text);
             let mut out = Vec::new();
             fields.iter().for_each(|field| field.relaxed(&mut out));

@@ -66,7 +66,11 @@ impl DkimKey {
             let text = format!("{} DKIM selectors for {} keys: give as many", selectors.len(), blocks.len());
             return Err(Error::config(text));
         }
-        selectors.into_iter().zip(blocks).map(|(selector, block)| Self::new(domain, selector, block)).collect()
+        selectors
+            .into_iter()
+            .zip(blocks)
+            .map(|(selector, block)| Self::new(domain, selector, block))
+            .collect()
     }
 
     /// The name of the TXT record by which receivers find the public half.
@@ -83,7 +87,8 @@ impl DkimKey {
             }
             Pair::Rsa(pair) => {
                 // A key that was read can be written.
-                let der = pair.public_key().as_der().map(|der| BASE64.encode(der.as_ref())).unwrap_or_default();
+                let der =
+                    pair.public_key().as_der().map(|der| BASE64.encode(der.as_ref())).unwrap_or_default();
                 format!("v=DKIM1; k=rsa; p={der}")
             }
         }
