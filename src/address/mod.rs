@@ -13,7 +13,8 @@ mod url;
 pub use email::{EmailAddress, Mailbox};
 pub(crate) use text::{header_safe, is_hostile};
 pub use url::WebUrl;
-#[cfg(any(feature = "fcm", feature = "sendgrid", feature = "telegram", feature = "twilio"))]
+#[cfg(feature = "http-client")]
+#[cfg_attr(not(feature = "full"), allow(unused_imports, reason = "not every vendor shows its address"))]
 pub(crate) use url::shown_url;
 
 /// Implements what all parsed texts share: Display, redacted Debug, conversions, serde.

@@ -104,6 +104,8 @@ pub const ENTRIES: &[Entry] = &[
     row!("Firebase Cloud Messaging", super::fcm::FcmConfig, [Push push: super::fcm::CAPABILITIES]),
     #[cfg(feature = "sendgrid")]
     row!("SendGrid", super::sendgrid::SendGridConfig, [Email email: super::sendgrid::CAPABILITIES], webhook),
+    #[cfg(feature = "slack")]
+    row!("Slack", super::slack::SlackConfig, [Chat chat: super::slack::CAPABILITIES], webhook),
     #[cfg(feature = "smtp")]
     row!("SMTP", super::smtp::SmtpConfig, [Email email: super::smtp::CAPABILITIES]),
     #[cfg(feature = "telegram")]

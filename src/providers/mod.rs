@@ -22,6 +22,8 @@ pub mod schema;
 pub mod fcm;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
+#[cfg(feature = "slack")]
+pub mod slack;
 #[cfg(feature = "smtp")]
 pub mod smtp;
 #[cfg(feature = "telegram")]

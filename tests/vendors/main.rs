@@ -11,6 +11,8 @@ mod golden;
 mod known;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
+#[cfg(feature = "slack")]
+mod slack;
 #[cfg(feature = "telegram")]
 mod telegram;
 #[cfg(feature = "twilio")]

@@ -1,5 +1,6 @@
 //! What vendors share between them, so that none imports another.
 
+pub(in crate::providers) mod answers;
 #[cfg(feature = "dkim")]
 pub mod dkim;
 pub(in crate::providers) mod options;

@@ -86,6 +86,7 @@ use crate::{
     http::{HttpResponse, call_with},
     message::{Chat, Features},
     provider::{Capabilities, Health, Outgoing, Provider, Receipt, Vendor},
+    providers::shared::answers::without,
     secret::Credential,
     webhook::{Inbound, RawRequest, Verified, Webhook},
 };
@@ -141,7 +142,7 @@ impl Telegram {
         })
         .await?;
         // Failures may come under a status of success, and what is no failure by status is not blotted.
-        Ok(wire::blotted(answer, &*self.token.value(cx).await?))
+        Ok(without(answer, &*self.token.value(cx).await?))
     }
 
     async fn deliver(&self, cx: &CallContext, item: Outgoing<'_, Chat>) -> Result<Receipt> {

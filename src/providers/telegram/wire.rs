@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned, de::IgnoredAny};
 
 use super::{
@@ -216,16 +215,6 @@ pub(super) fn receipt(answer: &HttpResponse, now: Timestamp) -> Result<Receipt> 
         Some(sent) => Ok(Receipt::accepted(1, Some(format!("{}:{}", sent.chat.id, sent.message_id).into()))),
         None => Err(not_understood(answer, "Telegram's answer names no message")),
     }
-}
-
-/// The answer without the bot's token.
-pub(super) fn blotted(mut answer: HttpResponse, token: &SecretString) -> HttpResponse {
-    let (text, token) = (String::from_utf8_lossy(answer.body()), token.expose_secret());
-    if !token.is_empty() && text.contains(token) {
-        let clean = text.replace(token, "***");
-        *answer.body_mut() = clean.into();
-    }
-    answer
 }
 
 pub(super) fn health(answer: &HttpResponse, now: Timestamp) -> Result<Health> {
