@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    address::{ChatId, DeviceToken, EmailAddress, PhoneNumber, Topic},
+    address::{ChatId, DeviceToken, EmailAddress, PhoneNumber, Topic, WebSubscription},
     error::{Error, Result},
 };
 
 mod builder;
 mod chat;
+mod condition;
 mod content;
 mod email;
 mod features;
@@ -127,6 +128,8 @@ pub enum Recipient<'a> {
     Email(&'a EmailAddress),
     /// A telephone.
     Phone(&'a PhoneNumber),
+    /// A browser; its text is the endpoint.
+    Subscription(&'a WebSubscription),
     /// All subscribers of a topic.
     Topic(&'a Topic),
 }
@@ -140,6 +143,7 @@ impl<'a> Recipient<'a> {
             Self::Device(token) => token.as_str(),
             Self::Email(address) => address.as_str(),
             Self::Phone(number) => number.as_str(),
+            Self::Subscription(browser) => browser.endpoint().as_str(),
             Self::Topic(topic) => topic.as_str(),
         }
     }
@@ -152,6 +156,7 @@ impl<'a> Recipient<'a> {
             Self::Device(token) => token.shared(),
             Self::Email(address) => address.shared(),
             Self::Phone(number) => number.shared(),
+            Self::Subscription(browser) => browser.endpoint().shared(),
             Self::Topic(topic) => topic.shared(),
         }
     }

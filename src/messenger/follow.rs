@@ -19,6 +19,7 @@ pub(super) async fn receive(
     let inbound = webhook.parse(&verified)?;
     for entry in &inbound {
         match entry {
+            Inbound::Chat(_) => {}
             Inbound::Event(event) => append(inner, webhook.name(), event).await?,
             Inbound::Reply(reply) => heard(inner, tenant, reply).await?,
         }
