@@ -11,6 +11,10 @@ mod golden;
 mod known;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
+#[cfg(feature = "ses")]
+mod ses;
+#[cfg(feature = "sns")]
+mod sns;
 #[cfg(feature = "telegram")]
 mod telegram;
 #[cfg(feature = "twilio")]
