@@ -13,8 +13,6 @@ mod url;
 pub use email::{EmailAddress, Mailbox};
 pub(crate) use text::{header_safe, is_hostile};
 pub use url::WebUrl;
-#[cfg(feature = "http-client")]
-#[cfg_attr(not(feature = "full"), allow(unused_imports, reason = "only vendors over HTTP have URLs"))]
 pub(crate) use url::shown_url;
 
 /// Implements what all parsed texts share: Display, redacted Debug, conversions, serde.

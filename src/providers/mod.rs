@@ -23,6 +23,10 @@ pub mod schema;
 
 #[cfg(feature = "fcm")]
 pub mod fcm;
+#[cfg(feature = "mailgun")]
+pub mod mailgun;
+#[cfg(feature = "postmark")]
+pub mod postmark;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
 #[cfg(feature = "ses")]

@@ -9,6 +9,8 @@ mod fcm;
 mod golden;
 #[allow(dead_code, reason = "each vendor uses its part")]
 mod known;
+#[cfg(feature = "mailgun")]
+mod mailgun;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
 #[cfg(feature = "ses")]
