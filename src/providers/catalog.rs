@@ -120,6 +120,8 @@ macro_rules! row {
 pub const ENTRIES: &[Entry] = &[
     #[cfg(feature = "fcm")]
     row!("Firebase Cloud Messaging", super::fcm::FcmConfig, [Push push: super::fcm::CAPABILITIES]),
+    #[cfg(feature = "gmail")]
+    row!("Gmail", super::gmail::GmailConfig, [Email email: super::gmail::CAPABILITIES]),
     #[cfg(feature = "mailgun")]
     row!("Mailgun", super::mailgun::MailgunConfig, [Email email: super::mailgun::CAPABILITIES], webhook),
     #[cfg(feature = "postmark")]

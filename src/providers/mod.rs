@@ -23,6 +23,8 @@ pub mod schema;
 
 #[cfg(feature = "fcm")]
 pub mod fcm;
+#[cfg(feature = "gmail")]
+pub mod gmail;
 #[cfg(feature = "mailgun")]
 pub mod mailgun;
 #[cfg(feature = "postmark")]

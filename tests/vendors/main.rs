@@ -5,6 +5,8 @@
 
 #[cfg(feature = "fcm")]
 mod fcm;
+#[cfg(feature = "gmail")]
+mod gmail;
 #[allow(dead_code, reason = "not every vendor has golden files")]
 mod golden;
 #[allow(dead_code, reason = "each vendor uses its part")]

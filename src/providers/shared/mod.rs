@@ -6,6 +6,8 @@ pub(in crate::providers) mod aws;
 pub(in crate::providers) mod batch;
 #[cfg(feature = "http-client")]
 pub(in crate::providers) mod envelope;
+#[cfg(any(feature = "fcm", feature = "gmail"))]
+pub(in crate::providers) mod google;
 pub(in crate::providers) mod inbound;
 #[cfg(feature = "ses")]
 pub(in crate::providers) mod join;
