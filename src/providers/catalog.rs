@@ -118,24 +118,30 @@ macro_rules! row {
 
 /// The vendors that were compiled in, by their names.
 pub const ENTRIES: &[Entry] = &[
+    #[cfg(feature = "apns")]
+    row!("Apple Push Notification service", super::apns::ApnsConfig, [Push push: super::apns::CAPABILITIES]),
     #[cfg(feature = "fcm")]
     row!("Firebase Cloud Messaging", super::fcm::FcmConfig, [Push push: super::fcm::CAPABILITIES]),
     #[cfg(feature = "gmail")]
     row!("Gmail", super::gmail::GmailConfig, [Email email: super::gmail::CAPABILITIES]),
     #[cfg(feature = "mailgun")]
     row!("Mailgun", super::mailgun::MailgunConfig, [Email email: super::mailgun::CAPABILITIES], webhook),
+    #[cfg(feature = "meta")]
+    row!("Meta Cloud API", super::meta::MetaConfig, [WhatsApp whatsapp: super::meta::CAPABILITIES], webhook),
     #[cfg(feature = "postmark")]
     row!("Postmark", super::postmark::PostmarkConfig, [Email email: super::postmark::CAPABILITIES], webhook),
     #[cfg(feature = "sendgrid")]
     row!("SendGrid", super::sendgrid::SendGridConfig, [Email email: super::sendgrid::CAPABILITIES], webhook),
     #[cfg(feature = "ses")]
     row!("Amazon SES", super::ses::SesConfig, [Email email: super::ses::CAPABILITIES], webhook),
+    #[cfg(feature = "slack")]
+    row!("Slack", super::slack::SlackConfig, [Chat chat: super::slack::CAPABILITIES], webhook),
     #[cfg(feature = "smtp")]
     row!("SMTP", super::smtp::SmtpConfig, [Email email: super::smtp::CAPABILITIES]),
     #[cfg(feature = "sns")]
     row!("Amazon SNS", super::sns::SnsConfig, [Sms sms: super::sns::CAPABILITIES], webhook),
     #[cfg(feature = "telegram")]
-    row!("Telegram", super::telegram::TelegramConfig, [Chat chat: super::telegram::CAPABILITIES]),
+    row!("Telegram", super::telegram::TelegramConfig, [Chat chat: super::telegram::CAPABILITIES], webhook),
     #[cfg(feature = "twilio")]
     row!(
         "Twilio",
@@ -143,6 +149,10 @@ pub const ENTRIES: &[Entry] = &[
         [Sms sms: super::twilio::SMS, WhatsApp whatsapp: super::twilio::WHATSAPP],
         webhook
     ),
+    #[cfg(feature = "vonage")]
+    row!("Vonage", super::vonage::VonageConfig, [Sms sms: super::vonage::CAPABILITIES], webhook),
+    #[cfg(feature = "webpush")]
+    row!("Web Push", super::webpush::WebPushConfig, [Push push: super::webpush::CAPABILITIES]),
 ];
 
 /// The vendor of this name.
