@@ -106,6 +106,8 @@ pub const ENTRIES: &[Entry] = &[
     row!("Mailgun", super::mailgun::MailgunConfig, [Email email: super::mailgun::CAPABILITIES], webhook),
     #[cfg(feature = "postmark")]
     row!("Postmark", super::postmark::PostmarkConfig, [Email email: super::postmark::CAPABILITIES], webhook),
+    #[cfg(feature = "resend")]
+    row!("Resend", super::resend::ResendConfig, [Email email: super::resend::CAPABILITIES], webhook),
     #[cfg(feature = "sendgrid")]
     row!("SendGrid", super::sendgrid::SendGridConfig, [Email email: super::sendgrid::CAPABILITIES], webhook),
     #[cfg(feature = "smtp")]

@@ -27,6 +27,8 @@ pub mod fcm;
 pub mod mailgun;
 #[cfg(feature = "postmark")]
 pub mod postmark;
+#[cfg(feature = "resend")]
+pub mod resend;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
 #[cfg(feature = "smtp")]

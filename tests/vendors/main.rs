@@ -11,6 +11,10 @@ mod golden;
 mod known;
 #[cfg(feature = "mailgun")]
 mod mailgun;
+#[cfg(feature = "postmark")]
+mod postmark;
+#[cfg(feature = "resend")]
+mod resend;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
 #[cfg(feature = "telegram")]

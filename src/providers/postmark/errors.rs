@@ -96,7 +96,10 @@ impl Verdict {
         let error = Error::new(kind, message.clone())
             .with_code(self.code.to_string())
             .with_source(Fault(self.code, message));
-        field.map_or_else(|| error.clone(), |field| error.clone().with_field(field))
+        match field {
+            Some(field) => error.with_field(field),
+            None => error,
+        }
     }
 
     /// The field in "Invalid 'To' address: …" and "Error parsing 'Cc': …".
@@ -173,7 +176,11 @@ mod tests {
 
     fn error(status: u16, body: &str, email: &Email) -> Error {
         let item = Outgoing::new(email, MessageId::new(Timestamp::default()), &TenantId::DEFAULT, "k");
-        refused(&answer(status, &[("retry-after", "3")], body.to_owned()), &Envelope::all(item)[0], Timestamp::default())
+        refused(
+            &answer(status, &[("retry-after", "3")], body.to_owned()),
+            &Envelope::all(item)[0],
+            Timestamp::default(),
+        )
     }
 
     fn email() -> Email {
@@ -184,10 +191,10 @@ mod tests {
     fn codes_have_kind_certainty_and_retry() {
         use Certainty::{NotSent, Unknown};
         use ErrorKind::{
-            Auth, InvalidMessage, InvalidRecipient, NotFound, PayloadTooLarge, Permission, Quota, RateLimited,
-            Suppressed, Template, Unavailable,
+            Auth, InvalidMessage, InvalidRecipient, NotFound, PayloadTooLarge, Permission, Quota,
+            RateLimited, Suppressed, Template, Unavailable,
         };
-        use Retry::{Backoff, Never};
+        use Retry::Never;
         let wait = Retry::After(std::time::Duration::from_secs(3));
         // https://postmarkapp.com/developer/api/overview#error-codes unless said otherwise.
         let table = [
@@ -225,12 +232,12 @@ mod tests {
         }
         assert_eq!(error(500, "<html>Oops</html>", &email()).certainty(), Unknown);
         assert_eq!(error(413, "", &email()).kind(), PayloadTooLarge);
-        let _ = Backoff;
     }
 
     #[test]
     fn a_bad_copy_says_nothing_against_the_other_readers() {
-        let email = Email::builder().from("s@x.org").to("a@x.org").cc("c@x.org").text("t").build().expect("valid");
+        let email =
+            Email::builder().from("s@x.org").to("a@x.org").cc("c@x.org").text("t").build().expect("valid");
         let error = error(422, r#"{"ErrorCode":300,"Message":"Invalid 'Cc' address: 'c@x.org'."}"#, &email);
         assert_eq!((error.kind(), error.field()), (ErrorKind::InvalidMessage, Some("cc")));
     }

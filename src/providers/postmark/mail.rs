@@ -194,15 +194,18 @@ fn check_content(email: &Email) -> Result<()> {
             () if !email.merge.is_empty() => {
                 Err(unsupported("merge", "Postmark fills in data only with a template"))
             }
-            () if text && html => {
-                Err(Error::invalid("text", "Postmark takes no mail without a text, an HTML part or a template"))
-            }
+            () if text && html => Err(Error::invalid(
+                "text",
+                "Postmark takes no mail without a text, an HTML part or a template",
+            )),
             () => Ok(()),
         };
     }
     let beside = [("subject", email.subject.is_empty()), ("text", text), ("html", html)];
     match beside.into_iter().find(|(_, empty)| !empty) {
-        Some((field, _)) => Err(unsupported(field, "Postmark's templates bring subject, text and HTML themselves")),
+        Some((field, _)) => {
+            Err(unsupported(field, "Postmark's templates bring subject, text and HTML themselves"))
+        }
         None => Ok(()),
     }
 }

@@ -214,7 +214,7 @@ impl Provider<Email> for Postmark {
     async fn send_batch(&self, cx: &CallContext, items: &[Outgoing<'_, Email>]) -> Vec<Result<Receipt>> {
         let stream = self.message_stream.as_deref();
         let write = |envelope: &_| mail::body(envelope, stream, self.echo.as_ref());
-        let parcels = Parcels::new(items, |email| self.admit(email), write, (MOST, OCTETS));
+        let parcels = Parcels::new(items, |email| self.admit(email), write, |_| (MOST, OCTETS));
         let answers = calls(parcels.calls().map(|call| self.deliver(cx, call))).await;
         parcels.results(answers)
     }

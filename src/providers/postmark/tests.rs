@@ -111,10 +111,16 @@ async fn kinds_of_mails_go_by_calls_of_their_own_and_each_has_its_verdict() {
         start().build().expect("valid"),
         lone().template(template("1234")).build().expect("valid"),
         start().to("b@x.org").build().expect("valid"),
-        lone().to("b@x.org").template(template("hello")).merge("b@x.org", map(json!({"n": 2}))).build().expect("valid"),
+        lone()
+            .to("b@x.org")
+            .template(template("hello"))
+            .merge("b@x.org", map(json!({"n": 2})))
+            .build()
+            .expect("valid"),
         start().option(VendorOption::new("postmark", "sandbox", true)).build().expect("valid"),
     ];
-    let inactive = json!({"ErrorCode": 406, "Message": "Found inactive addresses: a@x.org.\nInactive recipients are"});
+    let inactive =
+        json!({"ErrorCode": 406, "Message": "Found inactive addresses: a@x.org.\nInactive recipients are"});
     let answers = [
         answer(200, &json!([ok("m0"), inactive])),
         answer(200, &ok("m4")),
@@ -124,19 +130,21 @@ async fn kinds_of_mails_go_by_calls_of_their_own_and_each_has_its_verdict() {
     let calls: Vec<_> = sent.iter().map(|(path, token, _)| (path.as_str(), token.as_str())).collect();
     assert_eq!(
         calls,
-        [
-            ("/email/batch", "token"),
-            ("/email", "POSTMARK_API_TEST"),
-            ("/email/batchWithTemplates", "token"),
-        ]
+        [("/email/batch", "token"), ("/email", "POSTMARK_API_TEST"), ("/email/batchWithTemplates", "token"),]
     );
-    let models: Vec<_> = sent[2].2["Messages"].as_array().expect("a list").iter().map(|one| &one["TemplateModel"]).collect();
+    let models: Vec<_> =
+        sent[2].2["Messages"].as_array().expect("a list").iter().map(|one| &one["TemplateModel"]).collect();
     assert_eq!(models, [&json!({"n": 1}), &json!({"n": 1}), &json!({"n": 2})]);
-    assert_eq!((&sent[2].2["Messages"][0]["TemplateId"], &sent[2].2["Messages"][1]["TemplateAlias"]), (&json!(1234), &json!("hello")));
+    assert_eq!(
+        (&sent[2].2["Messages"][0]["TemplateId"], &sent[2].2["Messages"][1]["TemplateAlias"]),
+        (&json!(1234), &json!("hello"))
+    );
     let ids: Vec<Vec<_>> = results
         .iter()
         .map(|result| match result {
-            Ok(receipt) => receipt.outcomes.iter().map(|outcome| outcome.vendor_id().unwrap_or("none")).collect(),
+            Ok(receipt) => {
+                receipt.outcomes.iter().map(|outcome| outcome.vendor_id().unwrap_or("none")).collect()
+            }
             Err(error) => vec![error.kind().as_str()],
         })
         .collect();
@@ -147,7 +155,8 @@ async fn kinds_of_mails_go_by_calls_of_their_own_and_each_has_its_verdict() {
 async fn inactive_addresses_of_a_mail_that_was_taken_are_left_out() {
     let mut verdict = ok("m");
     verdict["Message"] =
-        "Message OK, but will not deliver to these inactive addresses: b@x.org. Inactive recipients are".into();
+        "Message OK, but will not deliver to these inactive addresses: b@x.org. Inactive recipients are"
+            .into();
     let email = start().to("B@x.org").build().expect("valid");
     let (mut results, _) = batch(&[email], &[answer(200, &verdict)]).await;
     let receipt = results.remove(0).expect("one was accepted");
@@ -172,7 +181,11 @@ async fn answers_that_do_not_fit_the_call_are_unknown() {
         let (results, _) = batch(&emails, &[answer(200, &body)]).await;
         for result in results {
             let error = result.expect_err("no verdict");
-            assert_eq!((error.kind(), error.certainty()), (ErrorKind::Protocol, Certainty::Unknown), "{body}");
+            assert_eq!(
+                (error.kind(), error.certainty()),
+                (ErrorKind::Protocol, Certainty::Unknown),
+                "{body}"
+            );
         }
     }
 }
@@ -199,7 +212,10 @@ async fn what_postmark_would_lose_is_refused_by_name() {
         (start().metadata("A", "1").metadata("a", "2"), "metadata[\"a\"]"),
         (start().metadata("Tidings", "1"), "metadata[\"Tidings\"]"),
         (start().header("X-PM-KeepID", "false"), "headers[\"X-PM-KeepID\"]"),
-        (start().option(VendorOption::new("postmark", "inline_css", true)), "options[\"postmark.inline_css\"]"),
+        (
+            start().option(VendorOption::new("postmark", "inline_css", true)),
+            "options[\"postmark.inline_css\"]",
+        ),
     ];
     for (email, field) in cases {
         let error = sent(&email.build().expect("valid elsewhere")).await.expect_err(field);

@@ -36,7 +36,8 @@ fn read(event: &Value, echo: Option<&EchoKey>, received: Timestamp) -> Option<Ve
     })?;
     let time = time(event);
     let told = time.and_then(|text| text.parse::<Timestamp>().ok());
-    let mut told = VendorEvent::new(correlation, kind, told.unwrap_or(received), source(event, address, time)?);
+    let mut told =
+        VendorEvent::new(correlation, kind, told.unwrap_or(received), source(event, address, time)?);
     told.generation = token.map(|token| token.generation);
     told.vendor_id = vendor_id;
     told.code = code(event);
@@ -135,25 +136,61 @@ mod tests {
     fn events_have_kinds_and_details() {
         let at = "2025-04-05T16:33:54.9070259Z";
         let table = [
-            (json!({"RecordType": "Delivery", "Recipient": "a@x.org", "DeliveredAt": at, "Details": "250 OK"}),
-                "delivered", None, Some("250 OK")),
-            (json!({"RecordType": "Bounce", "ID": 42, "Type": "HardBounce", "Email": "a@x.org", "BouncedAt": at,
-                "Details": "550 5.1.1"}), "bounced", Some("HardBounce"), Some("550 5.1.1")),
-            (json!({"RecordType": "Bounce", "ID": 42, "Type": "Transient", "Email": "a@x.org", "BouncedAt": at}),
-                "deferred", Some("Transient"), None),
-            (json!({"RecordType": "SpamComplaint", "ID": 42, "Type": "SpamComplaint", "Email": "a@x.org",
-                "BouncedAt": at}), "complained", Some("SpamComplaint"), None),
+            (
+                json!({"RecordType": "Delivery", "Recipient": "a@x.org", "DeliveredAt": at, "Details": "250 OK"}),
+                "delivered",
+                None,
+                Some("250 OK"),
+            ),
+            (
+                json!({"RecordType": "Bounce", "ID": 42, "Type": "HardBounce", "Email": "a@x.org", "BouncedAt": at,
+                "Details": "550 5.1.1"}),
+                "bounced",
+                Some("HardBounce"),
+                Some("550 5.1.1"),
+            ),
+            (
+                json!({"RecordType": "Bounce", "ID": 42, "Type": "Transient", "Email": "a@x.org", "BouncedAt": at}),
+                "deferred",
+                Some("Transient"),
+                None,
+            ),
+            (
+                json!({"RecordType": "SpamComplaint", "ID": 42, "Type": "SpamComplaint", "Email": "a@x.org",
+                "BouncedAt": at}),
+                "complained",
+                Some("SpamComplaint"),
+                None,
+            ),
             (json!({"RecordType": "Open", "Recipient": "a@x.org", "ReceivedAt": at}), "opened", None, None),
-            (json!({"RecordType": "Click", "Recipient": "a@x.org", "ReceivedAt": at,
-                "OriginalLink": "https://x.org/a"}), "clicked", None, Some("https://x.org/a")),
-            (json!({"RecordType": "SubscriptionChange", "Recipient": "a@x.org", "ChangedAt": at,
+            (
+                json!({"RecordType": "Click", "Recipient": "a@x.org", "ReceivedAt": at,
+                "OriginalLink": "https://x.org/a"}),
+                "clicked",
+                None,
+                Some("https://x.org/a"),
+            ),
+            (
+                json!({"RecordType": "SubscriptionChange", "Recipient": "a@x.org", "ChangedAt": at,
                 "SuppressSending": true, "SuppressionReason": "ManualSuppression"}),
-                "unsubscribed", Some("ManualSuppression"), None),
-            (json!({"RecordType": "SubscriptionChange", "Recipient": "a@x.org", "ChangedAt": at,
+                "unsubscribed",
+                Some("ManualSuppression"),
+                None,
+            ),
+            (
+                json!({"RecordType": "SubscriptionChange", "Recipient": "a@x.org", "ChangedAt": at,
                 "SuppressSending": true, "SuppressionReason": "HardBounce"}),
-                "deactivated", Some("HardBounce"), None),
-            (json!({"RecordType": "SubscriptionChange", "Recipient": "a@x.org", "ChangedAt": at,
-                "SuppressSending": false}), "resubscribed", None, None),
+                "deactivated",
+                Some("HardBounce"),
+                None,
+            ),
+            (
+                json!({"RecordType": "SubscriptionChange", "Recipient": "a@x.org", "ChangedAt": at,
+                "SuppressSending": false}),
+                "resubscribed",
+                None,
+                None,
+            ),
         ];
         for (mut body, kind, code, text) in table {
             body["MessageID"] = "m1".into();

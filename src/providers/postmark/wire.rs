@@ -104,9 +104,8 @@ fn outcome(answer: &HttpResponse, verdict: &Verdict, envelope: &Envelope<'_>) ->
         return Err(verdict.error(envelope));
     }
     let id = verdict.message_id.as_deref().filter(|id| !id.is_empty());
-    let id: Arc<str> = id
-        .ok_or_else(|| not_understood(answer, "Postmark answers with the id of each mail"))?
-        .into();
+    let id: Arc<str> =
+        id.ok_or_else(|| not_understood(answer, "Postmark answers with the id of each mail"))?.into();
     let inactive = verdict.inactive();
     let readers = envelope.to().iter().chain(envelope.cc()).chain(envelope.bcc());
     let of = |address: &str| match inactive.iter().any(|left_out| left_out.eq_ignore_ascii_case(address)) {
