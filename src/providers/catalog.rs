@@ -100,6 +100,8 @@ macro_rules! row {
 
 /// The vendors that were compiled in, by their names.
 pub const ENTRIES: &[Entry] = &[
+    #[cfg(feature = "brevo")]
+    row!("Brevo", super::brevo::BrevoConfig, [Email email: super::brevo::CAPABILITIES], webhook),
     #[cfg(feature = "fcm")]
     row!("Firebase Cloud Messaging", super::fcm::FcmConfig, [Push push: super::fcm::CAPABILITIES]),
     #[cfg(feature = "mailgun")]

@@ -21,6 +21,8 @@ pub mod preview;
 )]
 pub mod schema;
 
+#[cfg(feature = "brevo")]
+pub mod brevo;
 #[cfg(feature = "fcm")]
 pub mod fcm;
 #[cfg(feature = "mailgun")]

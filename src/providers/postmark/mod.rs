@@ -24,7 +24,7 @@
 //! - [ ] idempotency keys: Postmark has none. Each attempt carries the same `Message-ID` (`X-PM-KeepID`).
 //! - [ ] data per recipient without a template; mails of files alone; letters beyond ASCII before an `@`
 //!
-//! At most 50 recipients and 10 MB a mail. One id stands for all recipients of a mail.
+//! At most 50 recipients and 10 MB a mail, and 5 MB for its text and for its HTML part. One id stands for all recipients of a mail.
 //! An address that Postmark holds inactive, after a hard bounce or a complaint, is refused as
 //! `suppressed`, also if the other recipients of the same mail get theirs.
 //!

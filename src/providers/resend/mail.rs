@@ -58,12 +58,8 @@ struct Mail<'a> {
 #[derive(Serialize)]
 struct Template<'a> {
     id: &'a str,
-    #[serde(skip_serializing_if = "is_empty")]
+    #[serde(skip_serializing_if = "Filling::has_nothing")]
     variables: Filling<'a>,
-}
-
-fn is_empty(filling: &Filling<'_>) -> bool {
-    filling.is_empty()
 }
 
 #[derive(Serialize)]
