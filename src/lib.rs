@@ -92,7 +92,8 @@ mod window;
 pub mod worker;
 
 pub use address::{
-    ChatId, DeviceToken, EmailAddress, Mailbox, PhoneNumber, SenderName, ShortCode, SmsSender, Topic, WebUrl,
+    ChatId, DeviceToken, EmailAddress, Mailbox, PhoneNumber, SenderName, ShortCode, SmsSender, Topic,
+    WebSubscription, WebUrl,
 };
 pub use context::CallContext;
 pub use error::{Certainty, Error, ErrorKind, Fault, Result, Retry};

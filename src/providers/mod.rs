@@ -21,21 +21,38 @@ pub mod preview;
 )]
 pub mod schema;
 
+#[cfg(feature = "apns")]
+pub mod apns;
 #[cfg(feature = "brevo")]
 pub mod brevo;
 #[cfg(feature = "fcm")]
 pub mod fcm;
 #[cfg(feature = "mailgun")]
 pub mod mailgun;
+#[cfg(feature = "meta")]
+pub mod meta;
 #[cfg(feature = "postmark")]
 pub mod postmark;
 #[cfg(feature = "resend")]
 pub mod resend;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
+#[cfg(feature = "ses")]
+pub mod ses;
+#[cfg(feature = "slack")]
+pub mod slack;
 #[cfg(feature = "smtp")]
 pub mod smtp;
+#[cfg(feature = "sns")]
+pub mod sns;
 #[cfg(feature = "telegram")]
 pub mod telegram;
 #[cfg(feature = "twilio")]
 pub mod twilio;
+#[cfg(feature = "vonage")]
+pub mod vonage;
+#[cfg(feature = "webpush")]
+pub mod webpush;
+
+#[cfg(feature = "dkim")]
+pub use shared::dkim;

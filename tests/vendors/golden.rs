@@ -65,7 +65,13 @@ fn uuid_of(number: u32) -> uuid::Uuid {
 
 /// Compares all requests of `http` with the file.
 pub(crate) fn compare(name: &str, http: &ScriptedHttp) {
-    let shown: Vec<String> = http.requests().iter().map(|recorded| shown(&recorded.request)).collect();
+    compare_with(name, http, |text| text);
+}
+
+/// The same after `steady` took out of each request what is another each time.
+pub(crate) fn compare_with(name: &str, http: &ScriptedHttp, steady: impl Fn(String) -> String) {
+    let shown: Vec<String> =
+        http.requests().iter().map(|recorded| steady(shown(&recorded.request))).collect();
     let shown = shown.join("\n=====\n");
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/vendors/golden/{name}.http"));
     if std::env::var_os("TIDINGS_GOLDEN").is_some_and(|word| word == "write") {
@@ -115,4 +121,12 @@ fn without_boundary(text: String, request: &HttpRequest) -> String {
         Some((_, boundary)) => text.replace(boundary.trim_matches('"'), "BOUNDARY"),
         None => text,
     }
+}
+
+/// The text without the last part of a signed token: no ECDSA signature is made twice.
+pub(crate) fn without_signature(text: &str) -> String {
+    let start = text.find("eyJ").expect("a token");
+    let end = start + text[start..].find([',', '\n']).expect("an end");
+    let last = start + text[start..end].rfind('.').expect("three parts");
+    format!("{}.SIGNATURE{}", &text[..last], &text[end..])
 }

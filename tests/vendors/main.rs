@@ -3,6 +3,8 @@
 
 #![cfg(feature = "testing")]
 
+#[cfg(feature = "apns")]
+mod apns;
 #[cfg(feature = "brevo")]
 mod brevo;
 #[cfg(feature = "fcm")]
@@ -13,13 +15,21 @@ mod golden;
 mod known;
 #[cfg(feature = "mailgun")]
 mod mailgun;
+#[cfg(feature = "meta")]
+mod meta;
 #[cfg(feature = "postmark")]
 mod postmark;
 #[cfg(feature = "resend")]
 mod resend;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
+#[cfg(feature = "slack")]
+mod slack;
 #[cfg(feature = "telegram")]
 mod telegram;
 #[cfg(feature = "twilio")]
 mod twilio;
+#[cfg(feature = "vonage")]
+mod vonage;
+#[cfg(feature = "webpush")]
+mod webpush;
