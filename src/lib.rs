@@ -49,6 +49,10 @@
 //! |---|---|---|
 //! | `smtp` | any SMTP server, over lettre and rustls | email |
 //! | `sendgrid` | SendGrid v3, with its event webhook | email |
+//! | `brevo` | Brevo v3: versions of one mail, templates, its webhooks | email |
+//! | `mailgun` | Mailgun in both regions: batches, templates, signed webhooks | email |
+//! | `postmark` | Postmark: batches, message streams, templates, its webhooks | email |
+//! | `resend` | Resend: batches, idempotency keys, templates, signed webhooks | email |
 //! | `twilio` | Twilio, with status callbacks and answers | SMS, WhatsApp |
 //! | `fcm` | Firebase Cloud Messaging, HTTP v1 | push |
 //! | `telegram` | Telegram Bot API | chat |
