@@ -122,7 +122,9 @@ async fn mailgun_takes_our_mails() {
         .option(option("mailgun", "tracking", json!("yes")))
         .option(option("mailgun", "tracking_clicks", json!("htmlonly")))
         .option(option("mailgun", "tracking_opens", json!(false)));
+    // The description asks for a subject even where its words do not.
     let by_template = start("a@example.org")
+        .subject("s")
         .template(template(json!({"list": [1]})))
         .option(option("mailgun", "template_text", json!(true)))
         .option(option("mailgun", "template_version", json!("v2")));
@@ -131,7 +133,10 @@ async fn mailgun_takes_our_mails() {
         everything(),
         options,
         by_template,
-        start("a@example.org").template(template(json!({"x": "y"}))).merge("a@example.org", name()),
+        start("a@example.org")
+            .subject("s")
+            .template(template(json!({"x": "y"})))
+            .merge("a@example.org", name()),
         plain("a@example.org").to("b@example.org").merge("a@example.org", name()),
     ];
     each_is_taken(&mailgun, emails).await;

@@ -57,9 +57,8 @@
 //!
 //! # Referee
 //!
-//! Resend publishes an [OpenAPI description][openapi], from which fields and limits were read; nothing judges
-//! requests by it here. Signatures are held against the libraries of Standard Webhooks and Svix
-//! (`tests/referees_mailers.rs`).
+//! Resend's published [OpenAPI description][openapi] judges our requests where it is at hand, and the libraries
+//! of Standard Webhooks and Svix our signatures (`tests/referees_mailers.rs`).
 //!
 //! Rules come from the reference of [sending][send], [batches][batch], [errors] and [webhooks].
 //!
