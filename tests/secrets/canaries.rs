@@ -18,8 +18,12 @@ use serde_json::{Value, json};
 use tidings::{
     CallContext, CredentialSource, Error, Issued, Result,
     providers::{
+        brevo::BrevoConfig,
         fcm::{FcmConfig, ServiceAccount},
+        mailgun::MailgunConfig,
         meta::MetaConfig,
+        postmark::PostmarkConfig,
+        resend::ResendConfig,
         sendgrid::SendGridConfig,
         smtp::SmtpConfig,
         telegram::TelegramConfig,
@@ -156,6 +160,30 @@ pub(crate) fn twilio() -> TwilioConfig {
 pub(crate) fn twilio_by_key() -> TwilioConfig {
     let key = SID.replace("AC", "SK");
     TwilioConfig::with_api_key(SID, key, "c4n4ry-secret").auth_token("c4n4ry-auth")
+}
+
+pub(crate) fn brevo() -> BrevoConfig {
+    BrevoConfig::new("xkeysib-c4n4ry")
+        .webhook_secret("hook:c4n4ry".to_owned())
+        .echo_key("c4n4ry-echo".to_owned())
+}
+
+pub(crate) fn mailgun() -> MailgunConfig {
+    MailgunConfig::new("mg.example.org", "key-c4n4ry")
+        .webhook_key("c4n4ry-webhook".to_owned())
+        .echo_key("c4n4ry-echo".to_owned())
+}
+
+pub(crate) fn postmark() -> PostmarkConfig {
+    PostmarkConfig::new("c4n4ry-token")
+        .webhook_secret("hook:c4n4ry".to_owned())
+        .echo_key("c4n4ry-echo".to_owned())
+}
+
+pub(crate) fn resend() -> ResendConfig {
+    ResendConfig::new("re_c4n4ry")
+        .webhook_secret("whsec_YzRuNHJ5".to_owned())
+        .echo_key("c4n4ry-echo".to_owned())
 }
 
 pub(crate) fn meta() -> MetaConfig {

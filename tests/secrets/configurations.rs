@@ -8,13 +8,15 @@ use tidings::{
     Credential, Messenger, Result,
     http::ReqwestTransport,
     providers::{
-        fcm::FcmConfig, meta::MetaConfig, sendgrid::SendGridConfig, smtp::SmtpConfig,
+        brevo::BrevoConfig, fcm::FcmConfig, mailgun::MailgunConfig, meta::MetaConfig,
+        postmark::PostmarkConfig, resend::ResendConfig, sendgrid::SendGridConfig, smtp::SmtpConfig,
         telegram::TelegramConfig, twilio::TwilioConfig, vonage::VonageConfig,
     },
 };
 
 use crate::canaries::{
-    Account, NUMBER, Printed, SID, Vault, meta, sendgrid, smtp, telegram, twilio, twilio_by_key, vonage,
+    Account, NUMBER, Printed, SID, Vault, brevo, mailgun, meta, postmark, resend, sendgrid, smtp, telegram,
+    twilio, twilio_by_key, vonage,
 };
 
 #[test]
@@ -24,7 +26,15 @@ fn debug_of_configurations_vendors_and_messengers() {
     printed.secrets.extend(account.key_lines.iter().cloned());
     let fetched = Credential::fetched(Vault::default());
     let fcm = FcmConfig::with_credential("harbour", "ya29.c4n4ry");
-    let configs: [&dyn Debug; 18] = [
+    let configs: [&dyn Debug; 26] = [
+        &brevo(),
+        &brevo().base_url(login),
+        &mailgun(),
+        &mailgun().base_url(login),
+        &postmark(),
+        &postmark().base_url(login),
+        &resend(),
+        &resend().base_url(login),
         &sendgrid().webhook_key("c4n4ry-webhook"),
         &sendgrid().base_url(login),
         &twilio(),
@@ -50,6 +60,15 @@ fn debug_of_configurations_vendors_and_messengers() {
     printed.result("sendgrid", &sendgrid().build());
     printed.result("sendgrid with a wrong key", &sendgrid().webhook_key("c4n4ry-webhook").build());
     printed.result("sendgrid with a login", &sendgrid().base_url(login).build());
+    printed.result("brevo", &brevo().build());
+    printed.result("brevo with a login", &brevo().base_url(login).build());
+    printed.result("mailgun", &mailgun().build());
+    printed.result("mailgun with a login", &mailgun().base_url(login).build());
+    printed.result("postmark", &postmark().build());
+    printed.result("postmark with a login", &postmark().base_url(login).build());
+    printed.result("resend", &resend().build());
+    printed.result("resend with a login", &resend().base_url(login).build());
+    printed.result("resend with a wrong key", &resend().webhook_secret("c4n4ry".to_owned()).build());
     printed.result("twilio", &twilio().build());
     printed.result("twilio by key", &twilio_by_key().build());
     printed.result("twilio with a login", &twilio().base_url(login).build());
@@ -134,6 +153,14 @@ fn configuration_files_that_are_wrong() {
     printed.secrets.extend(account.key_lines.iter().cloned());
     let file = json!({"api_key": "c4n4ry", "echo_key": "c4n4ry", "webhook_key": "c4n4ry"});
     read_wrongly(&mut printed, &file, &["/api_key", "/echo_key", "/webhook_key"], SendGridConfig::build);
+    let file = json!({"api_key": "c4n4ry", "echo_key": "c4n4ry", "webhook_secret": "c4n4ry"});
+    read_wrongly(&mut printed, &file, &["/api_key", "/echo_key", "/webhook_secret"], BrevoConfig::build);
+    read_wrongly(&mut printed, &file, &["/api_key", "/echo_key", "/webhook_secret"], ResendConfig::build);
+    let file = json!({"api_key": "c4n4ry", "domain": "mg.example.org", "echo_key": "c4n4ry", "webhook_key": "c4n4ry"});
+    read_wrongly(&mut printed, &file, &["/api_key", "/echo_key", "/webhook_key"], MailgunConfig::build);
+    let file = json!({"server_token": "c4n4ry", "echo_key": "c4n4ry", "webhook_secret": "c4n4ry"});
+    let fields = ["/server_token", "/echo_key", "/webhook_secret"];
+    read_wrongly(&mut printed, &file, &fields, PostmarkConfig::build);
     let file = json!({"account_sid": SID, "auth_token": "c4n4ry", "api_key": SID.replace("AC", "SK"),
         "api_secret": "c4n4ry", "echo_key": "c4n4ry"});
     read_wrongly(&mut printed, &file, &["/auth_token", "/api_secret", "/echo_key"], TwilioConfig::build);
@@ -195,6 +222,36 @@ fn variables_that_are_wrong() {
         ("SENDGRID_SANDBOX", "1"),
     ];
     vary(&mut printed, &vars, |vars| SendGridConfig::from_vars(vars), SendGridConfig::build);
+    let vars = [
+        ("BREVO_API_KEY", "c4n4ry"),
+        ("BREVO_ECHO_KEY", "c4n4ry"),
+        ("BREVO_SANDBOX", "1"),
+        ("BREVO_WEBHOOK_SECRET", "c4n4ry"),
+    ];
+    vary(&mut printed, &vars, |vars| BrevoConfig::from_vars(vars), BrevoConfig::build);
+    let vars = [
+        ("MAILGUN_API_KEY", "c4n4ry"),
+        ("MAILGUN_DOMAIN", "mg.example.org"),
+        ("MAILGUN_ECHO_KEY", "c4n4ry"),
+        ("MAILGUN_REGION", "eu"),
+        ("MAILGUN_SANDBOX", "1"),
+        ("MAILGUN_WEBHOOK_SIGNING_KEY", "c4n4ry"),
+    ];
+    vary(&mut printed, &vars, |vars| MailgunConfig::from_vars(vars), MailgunConfig::build);
+    let vars = [
+        ("POSTMARK_SERVER_TOKEN", "c4n4ry"),
+        ("POSTMARK_ECHO_KEY", "c4n4ry"),
+        ("POSTMARK_MESSAGE_STREAM", "outbound"),
+        ("POSTMARK_SANDBOX", "1"),
+        ("POSTMARK_WEBHOOK_SECRET", "c4n4ry"),
+    ];
+    vary(&mut printed, &vars, |vars| PostmarkConfig::from_vars(vars), PostmarkConfig::build);
+    let vars = [
+        ("RESEND_API_KEY", "c4n4ry"),
+        ("RESEND_ECHO_KEY", "c4n4ry"),
+        ("RESEND_WEBHOOK_SECRET", "whsec_YzRuNHJ5"),
+    ];
+    vary(&mut printed, &vars, |vars| ResendConfig::from_vars(vars), ResendConfig::build);
     let vars = [
         ("TWILIO_ACCOUNT_SID", SID),
         ("TWILIO_AUTH_TOKEN", "c4n4ry"),

@@ -3,8 +3,12 @@
 
 #![cfg(all(
     feature = "testing",
+    feature = "brevo",
     feature = "fcm",
+    feature = "mailgun",
     feature = "meta",
+    feature = "postmark",
+    feature = "resend",
     feature = "sendgrid",
     feature = "smtp",
     feature = "telegram",

@@ -21,9 +21,18 @@ use tokio::{
 };
 
 use crate::{
-    canaries::{Account, Printed, Vault, meta, sendgrid, telegram, twilio, twilio_by_key, vonage},
+    canaries::{
+        Account, Printed, Vault, brevo, mailgun, meta, postmark, resend, sendgrid, telegram, twilio,
+        twilio_by_key, vonage,
+    },
     support::Listener,
 };
+
+fn html() -> AnyMessage {
+    let email =
+        Email::builder().from("shop@example.org").to("ada@example.org").subject("Hi").html("<p>Hi</p>");
+    email.build().expect("valid").into()
+}
 
 pub(crate) fn email() -> AnyMessage {
     let email = Email::builder().from("shop@example.org").to("ada@example.org").subject("Hi").text("Hi");
@@ -120,6 +129,10 @@ async fn vendors_that_echo_what_they_were_sent() {
         let name = |vendor: &str| format!("{vendor} after {step:?}");
         let bare = || (None, step.clone());
         hear(&mut printed, &name("sendgrid"), bare(), |b| b.email(sendgrid().build()), email()).await;
+        hear(&mut printed, &name("brevo"), bare(), |b| b.email(brevo().build()), html()).await;
+        hear(&mut printed, &name("mailgun"), bare(), |b| b.email(mailgun().build()), html()).await;
+        hear(&mut printed, &name("postmark"), bare(), |b| b.email(postmark().build()), html()).await;
+        hear(&mut printed, &name("resend"), bare(), |b| b.email(resend().build()), html()).await;
         hear(&mut printed, &name("twilio"), bare(), |b| b.sms(twilio().build()), sms()).await;
         let by_key = |b: MessengerBuilder| b.whatsapp(twilio_by_key().build());
         hear(&mut printed, &name("twilio by key"), bare(), by_key, whatsapp()).await;
@@ -159,7 +172,10 @@ async fn health_checks_and_webhooks() {
     let (sendgrid, twilio) = (sendgrid().build().expect("valid"), twilio().build().expect("valid"));
     let (telegram, fcm) = (telegram().build().expect("valid"), account.config().build().expect("valid"));
     let (meta, vonage) = (meta().build().expect("valid"), vonage().build().expect("valid"));
-    let vendors: [&dyn Vendor; 6] = [&sendgrid, &twilio, &telegram, &fcm, &meta, &vonage];
+    let (brevo, mailgun) = (brevo().build().expect("valid"), mailgun().build().expect("valid"));
+    let (postmark, resend) = (postmark().build().expect("valid"), resend().build().expect("valid"));
+    let vendors: [&dyn Vendor; 10] =
+        [&sendgrid, &brevo, &mailgun, &postmark, &resend, &twilio, &telegram, &fcm, &meta, &vonage];
     for step in misdeeds() {
         let clock = clock();
         let http = ScriptedHttp::new().with_clock(Arc::new(clock.clone())).then_always([step.clone()]);
@@ -176,7 +192,8 @@ async fn health_checks_and_webhooks() {
     let url = "https://example.org/in?tidings=wrong";
     let call = RawRequest::new(Method::POST, url, headers, "a=b", Timestamp::from_secs(1_767_225_600));
     let cx = CallContext::default();
-    let called: [&dyn Webhook; 4] = [&sendgrid, &twilio, &meta, &vonage];
+    let called: [&dyn Webhook; 8] =
+        [&sendgrid, &brevo, &mailgun, &postmark, &resend, &twilio, &meta, &vonage];
     for vendor in called {
         let refused = vendor.verify(&cx, &call).await.expect_err("nobody signed it");
         printed.error("a webhook", &refused);
