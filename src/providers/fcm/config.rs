@@ -6,7 +6,7 @@ use http::Uri;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{Fcm, VENDOR, token::AccessTokens};
+use super::{Fcm, VENDOR, token::AccessTokens, topics::Relations};
 use crate::{
     address::shown_url,
     error::{Error, Result},
@@ -18,6 +18,8 @@ use crate::{
 };
 
 const BASE_URL: &str = "https://fcm.googleapis.com";
+/// Topics are kept by a service of their own.
+const IID_BASE_URL: &str = "https://iid.googleapis.com";
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 const ACCOUNT_TYPE: &str = "service_account";
 
@@ -138,14 +140,20 @@ impl FcmConfig {
     /// # Errors
     /// Of kind `config`, naming the option that cannot be right.
     pub fn build(self) -> Result<Fcm> {
-        let endpoint = self.endpoint()?;
+        let (endpoint, relations) = (self.endpoint()?, self.relations()?);
         let credential = match (self.credential, self.service_account) {
             (Some(credential), _) => credential,
             (None, Some(account)) => Credential::fetched(AccessTokens::new(&account)?),
             (None, None) => return Err(Error::config("fcm needs a service_account or a credential")),
         };
         let name = checked_name(self.name.unwrap_or_else(|| VENDOR.to_owned()))?;
-        Ok(Fcm { name: name.into(), endpoint, credential, web_actions: self.web_actions })
+        Ok(Fcm { name: name.into(), endpoint, relations, credential, web_actions: self.web_actions })
+    }
+
+    fn relations(&self) -> Result<Relations> {
+        let base = self.base_url.as_deref().unwrap_or(IID_BASE_URL);
+        let [add, remove] = ["/iid/v1:batchAdd", "/iid/v1:batchRemove"].map(|path| endpoint(base, path));
+        Ok(Relations { add: add?, remove: remove? })
     }
 
     fn endpoint(&self) -> Result<Uri> {
