@@ -9,6 +9,8 @@ import sys
 import tomllib
 
 VENDORS = "templates,smtp,sendgrid,twilio,fcm,telegram"
+# What one vendor may add to those.
+MORE = [("apns", 10), ("webpush", 45)]
 LIMITS = [("the bare crate", [], 40), (VENDORS, ["--features", VENDORS], 150)]
 # Unmaintained crates that one opt-in feature brings, each with the advisory deny.toml must exempt by name.
 OPT_IN_ONLY = {"backoff": "RUSTSEC-2025-0012", "instant": "RUSTSEC-2024-0384"}
@@ -31,6 +33,12 @@ def count():
         print(f"{len(crates):4} crates of at most {limit}: {title}")
         if len(crates) > limit:
             faults.append(f"too many crates for {title}: {len(crates)} > {limit}")
+    usual = tree("--edges", "normal", "--no-default-features", "--features", VENDORS)
+    for feature, limit in MORE:
+        more = tree("--edges", "normal", "--no-default-features", "--features", f"{VENDORS},{feature}").keys() - usual
+        print(f"{len(more):4} crates more of at most {limit}: {feature}")
+        if len(more) > limit:
+            faults.append(f"too many crates more for {feature}: {len(more)} > {limit}")
     return faults
 
 

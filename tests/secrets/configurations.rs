@@ -8,13 +8,14 @@ use tidings::{
     Credential, Messenger, Result,
     http::ReqwestTransport,
     providers::{
-        fcm::FcmConfig, sendgrid::SendGridConfig, smtp::SmtpConfig, telegram::TelegramConfig,
-        twilio::TwilioConfig,
+        apns::ApnsConfig, fcm::FcmConfig, sendgrid::SendGridConfig, smtp::SmtpConfig,
+        telegram::TelegramConfig, twilio::TwilioConfig, webpush::WebPushConfig,
     },
 };
 
 use crate::canaries::{
-    Account, NUMBER, Printed, SID, Vault, sendgrid, smtp, telegram, twilio, twilio_by_key,
+    Account, AppleKey, NUMBER, Printed, SID, VAPID, Vault, browser, sendgrid, smtp, telegram, twilio,
+    twilio_by_key, webpush,
 };
 
 #[test]
@@ -24,7 +25,14 @@ fn debug_of_configurations_vendors_and_messengers() {
     printed.secrets.extend(account.key_lines.iter().cloned());
     let fetched = Credential::fetched(Vault::default());
     let fcm = FcmConfig::with_credential("harbour", "ya29.c4n4ry");
-    let configs: [&dyn Debug; 13] = [
+    let apple = AppleKey::new();
+    printed.secrets.extend(apple.0.iter().cloned());
+    let configs: [&dyn Debug; 18] = [
+        &apple.config(),
+        &apple.config().base_url(login),
+        &webpush(),
+        &webpush().public_key("c4n4ry?"),
+        &browser(),
         &sendgrid().webhook_key("c4n4ry-webhook"),
         &sendgrid().base_url(login),
         &twilio(),
@@ -42,6 +50,10 @@ fn debug_of_configurations_vendors_and_messengers() {
     for (index, config) in configs.into_iter().enumerate() {
         printed.debug(&format!("configuration {index}"), config);
     }
+    printed.result("apns", &apple.config().build());
+    printed.result("apns with a login", &apple.config().base_url(login).build());
+    printed.result("webpush", &webpush().build());
+    printed.result("webpush with another key", &webpush().public_key("c4n4ry").build());
     printed.result("sendgrid", &sendgrid().build());
     printed.result("sendgrid with a wrong key", &sendgrid().webhook_key("c4n4ry-webhook").build());
     printed.result("sendgrid with a login", &sendgrid().base_url(login).build());
@@ -132,6 +144,13 @@ fn configuration_files_that_are_wrong() {
     read_wrongly(&mut printed, &file, &["/password"], SmtpConfig::build);
     let fields = ["/service_account", "/service_account/private_key"];
     read_wrongly(&mut printed, &json!({"service_account": account.json}), &fields, FcmConfig::build);
+    let apple = AppleKey::new();
+    printed.secrets.extend(apple.0.iter().cloned());
+    let file =
+        json!({"key": apple.pem(), "key_id": "ABC123DEFG", "team_id": "DEF123GHIJ", "topic": "org.example"});
+    read_wrongly(&mut printed, &file, &["/key"], ApnsConfig::build);
+    let file = json!({"private_key": VAPID, "subject": "mailto:push@example.org"});
+    read_wrongly(&mut printed, &file, &["/private_key"], WebPushConfig::build);
     let text = json!({"service_account": account.json.to_string()});
     read_wrongly(&mut printed, &text, &["/service_account"], FcmConfig::build);
     printed.is_clean();
@@ -193,6 +212,24 @@ fn variables_that_are_wrong() {
     let json = account.json.to_string();
     let vars = [("FCM_SERVICE_ACCOUNT_JSON", json.as_str()), ("FCM_PROJECT_ID", "quay")];
     vary(&mut printed, &vars, |vars| FcmConfig::from_vars(vars), FcmConfig::build);
+    let apple = AppleKey::new();
+    printed.secrets.extend(apple.0.iter().cloned());
+    let pem = apple.pem();
+    let vars = [
+        ("APNS_KEY", &*pem),
+        ("APNS_KEY_ID", "ABC123DEFG"),
+        ("APNS_TEAM_ID", "DEF123GHIJ"),
+        ("APNS_TOPIC", "org.example.app"),
+        ("APNS_SANDBOX", "true"),
+    ];
+    vary(&mut printed, &vars, |vars| ApnsConfig::from_vars(vars), ApnsConfig::build);
+    let public = webpush().build().expect("valid").public_key().to_owned();
+    let vars = [
+        ("VAPID_PRIVATE_KEY", VAPID),
+        ("VAPID_SUBJECT", "mailto:push@example.org"),
+        ("VAPID_PUBLIC_KEY", &public),
+    ];
+    vary(&mut printed, &vars, |vars| WebPushConfig::from_vars(vars), WebPushConfig::build);
     let vars = [
         ("SMTP_HOST", "127.0.0.1"),
         ("SMTP_PORT", "25"),

@@ -3,11 +3,13 @@
 
 #![cfg(all(
     feature = "testing",
+    feature = "apns",
     feature = "fcm",
     feature = "sendgrid",
     feature = "smtp",
     feature = "telegram",
-    feature = "twilio"
+    feature = "twilio",
+    feature = "webpush"
 ))]
 
 mod canaries;

@@ -18,7 +18,9 @@ use tokio::{
 };
 
 use crate::{
-    canaries::{Account, Printed, Vault, sendgrid, telegram, twilio, twilio_by_key},
+    canaries::{
+        Account, AppleKey, Printed, Vault, browser, sendgrid, telegram, twilio, twilio_by_key, webpush,
+    },
     support::Listener,
 };
 
@@ -37,6 +39,15 @@ fn whatsapp() -> AnyMessage {
 
 fn push() -> AnyMessage {
     Push::builder().token("a-device").title("Hi").build().expect("valid").into()
+}
+
+fn to_browser() -> AnyMessage {
+    Push::builder().subscription(browser()).title("Hi").build().expect("valid").into()
+}
+
+fn to_apple() -> AnyMessage {
+    let token = "6e1e6d9c3d6f4a0bb4a4ab1f9a6c1f0b6e1e6d9c3d6f4a0bb4a4ab1f9a6c1f0b";
+    Push::builder().token(token).title("Hi").build().expect("valid").into()
 }
 
 fn chat() -> AnyMessage {
@@ -107,6 +118,9 @@ async fn vendors_that_echo_what_they_were_sent() {
     let _guard = tracing::subscriber::set_default(listener.clone());
     printed.secrets.extend(account.key_lines.iter().cloned());
     let fcm = account.config().build().expect("valid");
+    let apple = AppleKey::new();
+    printed.secrets.extend(apple.0.iter().cloned());
+    let apns = apple.config().build().expect("valid");
     let token = r#"{"access_token":"ya29.c4n4ry","expires_in":1,"token_type":"Bearer"}"#;
     let token = HttpStep::Answer(answer(200, &[], token));
     for step in misdeeds() {
@@ -117,6 +131,8 @@ async fn vendors_that_echo_what_they_were_sent() {
         let by_key = |b: MessengerBuilder| b.whatsapp(twilio_by_key().build());
         hear(&mut printed, &name("twilio by key"), bare(), by_key, whatsapp()).await;
         hear(&mut printed, &name("telegram"), bare(), |b| b.chat(telegram().build()), chat()).await;
+        hear(&mut printed, &name("apns"), bare(), |b| b.push(apns.clone()), to_apple()).await;
+        hear(&mut printed, &name("webpush"), bare(), |b| b.push(webpush().build()), to_browser()).await;
         hear(&mut printed, &name("fcm's tokens"), bare(), |b| b.push(fcm.clone()), push()).await;
         let granted = (Some(token.clone()), step.clone());
         hear(&mut printed, &name("fcm"), granted, |b| b.push(fcm.clone()), push()).await;
@@ -137,7 +153,10 @@ async fn health_checks_and_webhooks() {
     printed.secrets.extend(account.key_lines.iter().cloned());
     let (sendgrid, twilio) = (sendgrid().build().expect("valid"), twilio().build().expect("valid"));
     let (telegram, fcm) = (telegram().build().expect("valid"), account.config().build().expect("valid"));
-    let vendors: [&dyn Vendor; 4] = [&sendgrid, &twilio, &telegram, &fcm];
+    let apple = AppleKey::new();
+    printed.secrets.extend(apple.0.iter().cloned());
+    let apns = apple.config().build().expect("valid");
+    let vendors: [&dyn Vendor; 5] = [&sendgrid, &twilio, &telegram, &fcm, &apns];
     for step in misdeeds() {
         let clock = clock();
         let http = ScriptedHttp::new().with_clock(Arc::new(clock.clone())).then_always([step.clone()]);
