@@ -157,11 +157,8 @@ impl HttpTransport for HyperTransport {
     }
 
     fn keeps(&self, demands: Demands) -> bool {
-        match demands {
-            Demands::NONE | Demands::PUBLIC_ONLY => true,
-            Demands::HTTP2 => cfg!(feature = "apns"),
-            _ => false,
-        }
+        let always = matches!(demands, Demands::NONE | Demands::PUBLIC_ONLY);
+        always || (demands == Demands::HTTP2 && cfg!(feature = "apns"))
     }
 }
 
