@@ -66,6 +66,7 @@
 //! (RUSTSEC-2025-0012), which is why it is in neither `default` nor `full`.
 
 pub mod address;
+mod concurrent;
 pub mod config;
 mod context;
 mod error;

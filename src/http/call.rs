@@ -75,7 +75,12 @@ pub async fn call_renewing(
     .await
 }
 
-fn blotted(mut answer: HttpResponse, secret: &SecretString, request: &HttpRequest) -> HttpResponse {
+/// `answer` without what it repeats of `secret` and of the sensitive headers of `request`; a success as it is.
+pub(crate) fn blotted(
+    mut answer: HttpResponse,
+    secret: &SecretString,
+    request: &HttpRequest,
+) -> HttpResponse {
     if answer.status().is_success() {
         return answer;
     }

@@ -23,6 +23,8 @@ mod over_reqwest;
 #[cfg(feature = "http-client")]
 mod public;
 
+#[cfg(any(feature = "ses", feature = "sns"))]
+pub(crate) use call::blotted;
 pub use call::{call, call_renewing, call_with, secret_header};
 pub use demands::Demands;
 #[cfg(feature = "http-client")]

@@ -21,6 +21,7 @@ mod email;
 mod features;
 mod files;
 mod media;
+mod money;
 mod payload;
 mod push;
 mod sms;
@@ -32,10 +33,14 @@ pub use content::Content;
 pub use email::{Email, Header, ListUnsubscribe, VendorTemplate};
 pub use features::Features;
 pub use media::{Attachment, ContentType, File, FileName, Location, Media, MediaKind, MediaSource};
+pub use money::Money;
 pub use payload::Payload;
 pub use push::{Push, PushAction, PushTarget};
-pub use sms::Sms;
-pub use whatsapp::{ListRow, ListSection, ReplyButton, WhatsApp, WhatsAppContent, WhatsAppTemplate};
+pub use sms::{PriceList, Sms, SmsEncoding, SmsLength};
+pub use whatsapp::{
+    ListRow, ListSection, ReplyButton, TemplateButton, TemplateButtonValue, TemplateHeader, WhatsApp,
+    WhatsAppContent, WhatsAppTemplate,
+};
 
 /// The way by which a message reaches its reader.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]

@@ -5,10 +5,12 @@
     feature = "testing",
     feature = "apns",
     feature = "fcm",
+    feature = "meta",
     feature = "sendgrid",
     feature = "smtp",
     feature = "telegram",
     feature = "twilio",
+    feature = "vonage",
     feature = "webpush"
 ))]
 

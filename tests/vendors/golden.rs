@@ -39,6 +39,30 @@ pub(crate) async fn sends<M: Message>(
     compare(name, &http);
 }
 
+/// Sends `messages` as a batch and compares all requests with the file.
+pub(crate) async fn sends_batch<M: Message>(
+    name: &str,
+    provider: &impl Provider<M>,
+    messages: &[M],
+    answers: impl IntoIterator<Item = HttpResponse>,
+) {
+    let (cx, http) = context(answers);
+    let ids = (1..).map(|number| MessageId::from_uuid(uuid_of(number)));
+    let items: Vec<_> = messages
+        .iter()
+        .zip(ids)
+        .map(|(message, id)| Outgoing::new(message, id, &TenantId::DEFAULT, "key-1"))
+        .collect();
+    for result in provider.send_batch(&cx, &items).await {
+        result.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    compare(name, &http);
+}
+
+fn uuid_of(number: u32) -> uuid::Uuid {
+    uuid::Uuid::from_u128(0x019b_76da_a800_7000_8000_0000_0000_0000 + u128::from(number))
+}
+
 /// Compares all requests of `http` with the file.
 pub(crate) fn compare(name: &str, http: &ScriptedHttp) {
     compare_with(name, http, |text| text);

@@ -11,11 +11,19 @@ mod fcm;
 mod golden;
 #[allow(dead_code, reason = "each vendor uses its part")]
 mod known;
+#[cfg(feature = "mailgun")]
+mod mailgun;
+#[cfg(feature = "meta")]
+mod meta;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
+#[cfg(feature = "slack")]
+mod slack;
 #[cfg(feature = "telegram")]
 mod telegram;
 #[cfg(feature = "twilio")]
 mod twilio;
+#[cfg(feature = "vonage")]
+mod vonage;
 #[cfg(feature = "webpush")]
 mod webpush;

@@ -64,6 +64,11 @@
 //! |---|---|
 //! | `return_path` | the address to which mail that cannot be delivered returns; the sender's by default |
 //!
+//! # DKIM
+//!
+//! With the feature `dkim` and a key ([`SmtpConfig::dkim`]) each message carries a signature of the sender's domain;
+//! [`dkim`](crate::providers::dkim) says what is signed. Of several keys each signs.
+//!
 //! # Other letters than ASCII
 //!
 //! Domains are sent in their ASCII form. A local part with other letters
@@ -78,7 +83,6 @@
 
 mod config;
 mod errors;
-mod mime;
 mod pool;
 mod server;
 #[cfg(test)]
@@ -91,14 +95,17 @@ use async_trait::async_trait;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use secrecy::SecretString;
 
-use self::{config::Login, mime::Mail, pool::Pool, server::Server};
+use self::{config::Login, pool::Pool, server::Server};
 use crate::{
     address::EmailAddress,
     context::CallContext,
     error::{Certainty, Error, ErrorKind, Result},
     message::{Email, Features, Message},
     provider::{Capabilities, Health, Outcome, Outgoing, Provider, Receipt, Vendor},
-    providers::shared::options::{addressed, unknown, wrong},
+    providers::shared::{
+        mime::{self, Mail},
+        options::{addressed, unknown, wrong},
+    },
 };
 
 pub use self::config::{SmtpAuth, SmtpConfig, SmtpTls};
@@ -121,6 +128,8 @@ pub struct Smtp {
     server: Server,
     login: Option<Login>,
     pool: Pool,
+    #[cfg(feature = "dkim")]
+    dkim: Arc<[crate::providers::dkim::DkimKey]>,
 }
 
 impl Smtp {
@@ -269,6 +278,8 @@ impl Provider<Email> for Smtp {
         let bounces = return_path(email)?;
         let mail = mime::write(email, item.message_id(), cx.clock().now(), bounces.as_ref())
             .map_err(|error| error.with_certainty(Certainty::NotSent))?;
+        #[cfg(feature = "dkim")]
+        let mail = mail.signed(&self.dkim, cx.clock().now())?;
         self.hand_over(cx, email, &mail).await
     }
 }
