@@ -59,6 +59,8 @@
 //! | `sns` | Amazon SNS: text messages, and answers over a topic | SMS |
 //! | `fcm` | Firebase Cloud Messaging, HTTP v1 | push |
 //! | `telegram` | Telegram Bot API | chat |
+//! | `apns` | Apple Push Notification service, by HTTP/2 and provider tokens | push |
+//! | `webpush` | Web Push with VAPID, to browsers' subscriptions | push |
 //! | `sqlite` (default) | the outbox in one SQLite file, over sqlx | all |
 //! | `postgres` | the outbox in Postgres, for many workers, over sqlx | all |
 //! | `templates` (default) | handlebars templates with limits | all |

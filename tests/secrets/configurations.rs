@@ -8,15 +8,15 @@ use tidings::{
     Credential, Messenger, Result,
     http::ReqwestTransport,
     providers::{
-        brevo::BrevoConfig, fcm::FcmConfig, mailgun::MailgunConfig, meta::MetaConfig,
+        apns::ApnsConfig, brevo::BrevoConfig, fcm::FcmConfig, mailgun::MailgunConfig, meta::MetaConfig,
         postmark::PostmarkConfig, resend::ResendConfig, sendgrid::SendGridConfig, smtp::SmtpConfig,
-        telegram::TelegramConfig, twilio::TwilioConfig, vonage::VonageConfig,
+        telegram::TelegramConfig, twilio::TwilioConfig, vonage::VonageConfig, webpush::WebPushConfig,
     },
 };
 
 use crate::canaries::{
-    Account, NUMBER, Printed, SID, Vault, brevo, mailgun, meta, postmark, resend, sendgrid, smtp, telegram,
-    twilio, twilio_by_key, vonage,
+    Account, AppleKey, NUMBER, Printed, SID, VAPID, Vault, brevo, browser, mailgun, meta, postmark, resend,
+    sendgrid, smtp, telegram, twilio, twilio_by_key, vonage, webpush,
 };
 
 #[test]
@@ -26,7 +26,9 @@ fn debug_of_configurations_vendors_and_messengers() {
     printed.secrets.extend(account.key_lines.iter().cloned());
     let fetched = Credential::fetched(Vault::default());
     let fcm = FcmConfig::with_credential("harbour", "ya29.c4n4ry");
-    let configs: [&dyn Debug; 26] = [
+    let apple = AppleKey::new();
+    printed.secrets.extend(apple.0.iter().cloned());
+    let configs: [&dyn Debug; 31] = [
         &brevo(),
         &brevo().base_url(login),
         &mailgun(),
@@ -35,6 +37,11 @@ fn debug_of_configurations_vendors_and_messengers() {
         &postmark().base_url(login),
         &resend(),
         &resend().base_url(login),
+        &apple.config(),
+        &apple.config().base_url(login),
+        &webpush(),
+        &webpush().public_key("c4n4ry?"),
+        &browser(),
         &sendgrid().webhook_key("c4n4ry-webhook"),
         &sendgrid().base_url(login),
         &twilio(),
@@ -57,6 +64,10 @@ fn debug_of_configurations_vendors_and_messengers() {
     for (index, config) in configs.into_iter().enumerate() {
         printed.debug(&format!("configuration {index}"), config);
     }
+    printed.result("apns", &apple.config().build());
+    printed.result("apns with a login", &apple.config().base_url(login).build());
+    printed.result("webpush", &webpush().build());
+    printed.result("webpush with another key", &webpush().public_key("c4n4ry").build());
     printed.result("sendgrid", &sendgrid().build());
     printed.result("sendgrid with a wrong key", &sendgrid().webhook_key("c4n4ry-webhook").build());
     printed.result("sendgrid with a login", &sendgrid().base_url(login).build());
@@ -179,6 +190,13 @@ fn configuration_files_that_are_wrong() {
     read_wrongly(&mut printed, &file, &["/password"], SmtpConfig::build);
     let fields = ["/service_account", "/service_account/private_key"];
     read_wrongly(&mut printed, &json!({"service_account": account.json}), &fields, FcmConfig::build);
+    let apple = AppleKey::new();
+    printed.secrets.extend(apple.0.iter().cloned());
+    let file =
+        json!({"key": apple.pem(), "key_id": "ABC123DEFG", "team_id": "DEF123GHIJ", "topic": "org.example"});
+    read_wrongly(&mut printed, &file, &["/key"], ApnsConfig::build);
+    let file = json!({"private_key": VAPID, "subject": "mailto:push@example.org"});
+    read_wrongly(&mut printed, &file, &["/private_key"], WebPushConfig::build);
     let text = json!({"service_account": account.json.to_string()});
     read_wrongly(&mut printed, &text, &["/service_account"], FcmConfig::build);
     printed.is_clean();
@@ -289,6 +307,24 @@ fn variables_that_are_wrong() {
     let json = account.json.to_string();
     let vars = [("FCM_SERVICE_ACCOUNT_JSON", json.as_str()), ("FCM_PROJECT_ID", "quay")];
     vary(&mut printed, &vars, |vars| FcmConfig::from_vars(vars), FcmConfig::build);
+    let apple = AppleKey::new();
+    printed.secrets.extend(apple.0.iter().cloned());
+    let pem = apple.pem();
+    let vars = [
+        ("APNS_KEY", &*pem),
+        ("APNS_KEY_ID", "ABC123DEFG"),
+        ("APNS_TEAM_ID", "DEF123GHIJ"),
+        ("APNS_TOPIC", "org.example.app"),
+        ("APNS_SANDBOX", "true"),
+    ];
+    vary(&mut printed, &vars, |vars| ApnsConfig::from_vars(vars), ApnsConfig::build);
+    let public = webpush().build().expect("valid").public_key().to_owned();
+    let vars = [
+        ("VAPID_PRIVATE_KEY", VAPID),
+        ("VAPID_SUBJECT", "mailto:push@example.org"),
+        ("VAPID_PUBLIC_KEY", &public),
+    ];
+    vary(&mut printed, &vars, |vars| WebPushConfig::from_vars(vars), WebPushConfig::build);
     let vars = [
         ("SMTP_HOST", "127.0.0.1"),
         ("SMTP_PORT", "25"),

@@ -4,6 +4,7 @@
 #![cfg(all(
     feature = "testing",
     feature = "brevo",
+    feature = "apns",
     feature = "fcm",
     feature = "mailgun",
     feature = "meta",
@@ -13,7 +14,8 @@
     feature = "smtp",
     feature = "telegram",
     feature = "twilio",
-    feature = "vonage"
+    feature = "vonage",
+    feature = "webpush"
 ))]
 
 mod canaries;
