@@ -100,6 +100,8 @@ macro_rules! row {
 
 /// The vendors that were compiled in, by their names.
 pub const ENTRIES: &[Entry] = &[
+    #[cfg(feature = "discord")]
+    row!("Discord", super::discord::DiscordConfig, [Chat chat: super::discord::CAPABILITIES], webhook),
     #[cfg(feature = "fcm")]
     row!("Firebase Cloud Messaging", super::fcm::FcmConfig, [Push push: super::fcm::CAPABILITIES]),
     #[cfg(feature = "sendgrid")]

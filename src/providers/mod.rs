@@ -18,6 +18,8 @@ pub mod preview;
 )]
 pub mod schema;
 
+#[cfg(feature = "discord")]
+pub mod discord;
 #[cfg(feature = "fcm")]
 pub mod fcm;
 #[cfg(feature = "sendgrid")]

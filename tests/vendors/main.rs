@@ -3,6 +3,8 @@
 
 #![cfg(feature = "testing")]
 
+#[cfg(feature = "discord")]
+mod discord;
 #[cfg(feature = "fcm")]
 mod fcm;
 #[allow(dead_code, reason = "not every vendor has golden files")]
