@@ -110,6 +110,8 @@ pub const ENTRIES: &[Entry] = &[
     row!("Slack", super::slack::SlackConfig, [Chat chat: super::slack::CAPABILITIES], webhook),
     #[cfg(feature = "smtp")]
     row!("SMTP", super::smtp::SmtpConfig, [Email email: super::smtp::CAPABILITIES]),
+    #[cfg(feature = "teams")]
+    row!("Microsoft Teams", super::teams::TeamsConfig, [Chat chat: super::teams::CAPABILITIES]),
     #[cfg(feature = "telegram")]
     row!("Telegram", super::telegram::TelegramConfig, [Chat chat: super::telegram::CAPABILITIES], webhook),
     #[cfg(feature = "twilio")]

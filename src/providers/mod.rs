@@ -28,6 +28,8 @@ pub mod sendgrid;
 pub mod slack;
 #[cfg(feature = "smtp")]
 pub mod smtp;
+#[cfg(feature = "teams")]
+pub mod teams;
 #[cfg(feature = "telegram")]
 pub mod telegram;
 #[cfg(feature = "twilio")]

@@ -15,6 +15,8 @@ mod known;
 mod sendgrid;
 #[cfg(feature = "slack")]
 mod slack;
+#[cfg(feature = "teams")]
+mod teams;
 #[cfg(feature = "telegram")]
 mod telegram;
 #[cfg(feature = "twilio")]
