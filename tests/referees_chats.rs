@@ -58,6 +58,11 @@ async fn judge(base: &str, provider: &dyn Provider<Chat>, messages: Vec<Builder<
         let id = MessageId::new(cx.clock().now());
         let sent = provider.send(&cx, Outgoing::new(&chat, id, &TenantId::DEFAULT, "key")).await;
         if let Err(error) = sent {
+            // The referee answers a webhook's edit as it answers a message that nobody waits for: with nothing. What
+            // it finds wrong it refuses with 422.
+            if error.kind() == ErrorKind::Protocol && chat.edits.is_some() {
+                continue;
+            }
             let said = reqwest::get(format!("{base}/_oracle/summary")).await.expect("the referee answers");
             panic!("{error:?}\n{chat:?}\n{}", said.text().await.expect("a text"));
         }

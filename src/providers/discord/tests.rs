@@ -155,7 +155,7 @@ async fn files_go_with_the_message_as_a_form() {
         request_of(&hook(), by_hook().text("t").media(file(3).with_caption("one")).media(file(1))).await;
     let boundary = "tidings-01990000000070008000000000000001";
     assert_eq!(request.headers()["content-type"], format!("multipart/form-data; boundary={boundary}"));
-    let json = r#"{"content":"t","allowed_mentions":{"parse":[]},"attachments":[{"id":0,"filename":"a.txt","description":"one"},{"id":1,"filename":"a.txt"}]}"#;
+    let json = r#"{"content":"t","allowed_mentions":{"parse":[]},"attachments":[{"id":"0","filename":"a.txt","description":"one"},{"id":"1","filename":"a.txt"}]}"#;
     let expected = format!(
         "--{boundary}\r\nContent-Disposition: form-data; name=\"payload_json\"\r\nContent-Type: application/json\r\n\r\n\
          {json}\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"files[0]\"; filename=\"a.txt\"\r\n\

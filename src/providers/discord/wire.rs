@@ -111,7 +111,8 @@ struct Key<'a> {
 
 #[derive(Debug, Serialize)]
 struct Attached<'a> {
-    id: usize,
+    /// A snowflake, for which the number of its file stands in.
+    id: String,
     filename: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
@@ -229,7 +230,7 @@ pub(super) fn files(chat: &Chat) -> impl Iterator<Item = (&File, Option<&str>)> 
 fn attachments(chat: &Chat) -> Vec<Attached<'_>> {
     files(chat)
         .enumerate()
-        .map(|(id, (file, description))| Attached { id, filename: file.name.as_str(), description })
+        .map(|(id, (file, description))| Attached { id: id.to_string(), filename: file.name.as_str(), description })
         .collect()
 }
 
