@@ -33,6 +33,8 @@
 //! # Where to go
 //!
 //! - [`Messenger`] sends; [`message`] holds what is said, [`address`] to whom.
+//! - [`config`] makes a messenger of a file, of environment variables or of URLs; the guide has a table of
+//!   what [each vendor can do](guide::capabilities).
 //! - [`providers`] are the vendors, [`route`] joins several of them, [`middleware`] stands around each.
 //! - [`Messenger::enqueue`] makes a message durable and a [`worker`] delivers it: see the guide on the
 //!   [outbox](guide::outbox); [`storage`] is where all is kept.
@@ -62,6 +64,8 @@
 //! (RUSTSEC-2025-0012), which is why it is in neither `default` nor `full`.
 
 pub mod address;
+mod concurrent;
+pub mod config;
 mod context;
 mod error;
 mod event;
@@ -88,7 +92,8 @@ mod window;
 pub mod worker;
 
 pub use address::{
-    ChatId, DeviceToken, EmailAddress, Mailbox, PhoneNumber, SenderName, ShortCode, SmsSender, Topic, WebUrl,
+    ChatId, DeviceToken, EmailAddress, Mailbox, PhoneNumber, SenderName, ShortCode, SmsSender, Topic,
+    WebSubscription, WebUrl,
 };
 pub use context::CallContext;
 pub use error::{Certainty, Error, ErrorKind, Fault, Result, Retry};

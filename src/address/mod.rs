@@ -7,14 +7,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::error::{Error, ErrorKind, Result};
 
 mod email;
+mod subscription;
 mod text;
 mod url;
 
 pub use email::{EmailAddress, Mailbox};
+pub use subscription::WebSubscription;
 pub(crate) use text::{header_safe, is_hostile};
 pub use url::WebUrl;
-#[cfg(feature = "http-client")]
-#[cfg_attr(not(feature = "full"), allow(unused_imports, reason = "not every vendor shows its address"))]
 pub(crate) use url::shown_url;
 
 /// Implements what all parsed texts share: Display, redacted Debug, conversions, serde.

@@ -85,18 +85,20 @@ features! {
     REPLY_TO = 27, "reply-to";
     /// A sound of the app's own.
     SOUND = 28, "sound";
+    /// A push message to a browser's subscription.
+    SUBSCRIPTION = 29, "subscription";
     /// Words by which the vendor groups its statistics.
-    TAGS = 29, "tags";
+    TAGS = 30, "tags";
     /// A thread within a chat.
-    THREAD = 30, "thread";
+    THREAD = 31, "thread";
     /// A push message to all subscribers of a topic.
-    TOPIC = 31, "topic";
+    TOPIC = 32, "topic";
     /// How long a vendor keeps trying.
-    TTL = 32, "ttl";
+    TTL = 33, "ttl";
     /// A template that is kept at the vendor.
-    VENDOR_TEMPLATE = 33, "vendor template";
+    VENDOR_TEMPLATE = 34, "vendor template";
     /// Moving pictures as media.
-    VIDEO = 34, "video";
+    VIDEO = 35, "video";
 }
 
 impl Features {

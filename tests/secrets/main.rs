@@ -3,14 +3,21 @@
 
 #![cfg(all(
     feature = "testing",
+    feature = "discord",
+    feature = "dkim",
     feature = "fcm",
+    feature = "meta",
     feature = "sendgrid",
+    feature = "slack",
     feature = "smtp",
+    feature = "teams",
     feature = "telegram",
-    feature = "twilio"
+    feature = "twilio",
+    feature = "vonage"
 ))]
 
 mod canaries;
+mod chats;
 mod configurations;
 mod sends;
 #[path = "../support/mod.rs"]

@@ -3,6 +3,8 @@
 
 #![cfg(feature = "testing")]
 
+#[cfg(feature = "apns")]
+mod apns;
 #[cfg(feature = "discord")]
 mod discord;
 #[cfg(feature = "fcm")]
@@ -11,6 +13,10 @@ mod fcm;
 mod golden;
 #[allow(dead_code, reason = "each vendor uses its part")]
 mod known;
+#[cfg(feature = "mailgun")]
+mod mailgun;
+#[cfg(feature = "meta")]
+mod meta;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
 #[cfg(feature = "slack")]
@@ -21,3 +27,7 @@ mod teams;
 mod telegram;
 #[cfg(feature = "twilio")]
 mod twilio;
+#[cfg(feature = "vonage")]
+mod vonage;
+#[cfg(feature = "webpush")]
+mod webpush;

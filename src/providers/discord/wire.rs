@@ -230,7 +230,11 @@ pub(super) fn files(chat: &Chat) -> impl Iterator<Item = (&File, Option<&str>)> 
 fn attachments(chat: &Chat) -> Vec<Attached<'_>> {
     files(chat)
         .enumerate()
-        .map(|(id, (file, description))| Attached { id: id.to_string(), filename: file.name.as_str(), description })
+        .map(|(id, (file, description))| Attached {
+            id: id.to_string(),
+            filename: file.name.as_str(),
+            description,
+        })
         .collect()
 }
 

@@ -83,7 +83,6 @@
 
 mod config;
 mod errors;
-mod mime;
 mod pool;
 mod server;
 #[cfg(test)]
@@ -96,14 +95,17 @@ use async_trait::async_trait;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use secrecy::SecretString;
 
-use self::{config::Login, mime::Mail, pool::Pool, server::Server};
+use self::{config::Login, pool::Pool, server::Server};
 use crate::{
     address::EmailAddress,
     context::CallContext,
     error::{Certainty, Error, ErrorKind, Result},
     message::{Email, Features, Message},
     provider::{Capabilities, Health, Outcome, Outgoing, Provider, Receipt, Vendor},
-    providers::shared::options::{addressed, unknown, wrong},
+    providers::shared::{
+        mime::{self, Mail},
+        options::{addressed, unknown, wrong},
+    },
 };
 
 pub use self::config::{SmtpAuth, SmtpConfig, SmtpTls};

@@ -20,11 +20,11 @@ use url::Host;
 use super::{
     config::{Authority, Login, SmtpConfig, SmtpTls},
     errors::{self, Stage},
-    mime::Mail,
 };
 use crate::{
     context::CallContext,
     error::{Certainty, Error, ErrorKind, Result},
+    providers::shared::mime::Mail,
 };
 
 /// How much longer the content may take than any other step.

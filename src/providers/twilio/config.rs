@@ -5,14 +5,17 @@ use std::fmt;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{Twilio, callback::CallbackSecrets, wire::Endpoints};
+use super::{Twilio, wire::Endpoints};
 use crate::{
     address::{PhoneNumber, SmsSender, WebUrl, shown_url},
     error::{Error, Result},
     providers::{
         echo::EchoKey,
         schema::{Place, Schema, Setting, configured_by},
-        shared::settings::{checked_name, optional_credential, optional_secret, read_as_table},
+        shared::{
+            callback::CallbackSecrets,
+            settings::{checked_name, optional_credential, optional_secret, read_as_table},
+        },
     },
     secret::Credential,
 };
@@ -30,7 +33,7 @@ configured_by!(
             Setting::secret("auth_token", "the account's token, which also signs webhooks")
                 .variables(&["TWILIO_AUTH_TOKEN"])
                 .at(Place::Password)
-                .example("0123456789abcdef"),
+                .example("auth-token"),
             Setting::text("api_key", "an API key, in place of the token").variables(&["TWILIO_API_KEY"]),
             Setting::secret("api_secret", "the API key's secret").variables(&["TWILIO_API_SECRET"]),
             Setting::text("name", "the name of this instance").example("twilio-eu"),

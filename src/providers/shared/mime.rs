@@ -36,18 +36,18 @@ const LONGEST_LINE: usize = 998;
 const LAST_SECOND: i64 = 253_402_300_799;
 
 /// A message ready to be handed over.
-pub(super) struct Mail {
-    pub(super) sender: String,
-    pub(super) recipients: Vec<String>,
-    pub(super) content: String,
+pub(in crate::providers) struct Mail {
+    pub(in crate::providers) sender: String,
+    pub(in crate::providers) recipients: Vec<String>,
+    pub(in crate::providers) content: String,
     /// True if an address holds other letters than ASCII before the `@`.
-    pub(super) utf8: bool,
+    pub(in crate::providers) utf8: bool,
 }
 
 #[cfg(feature = "dkim")]
 impl Mail {
     /// The same with a signature by each of `keys` on top.
-    pub(super) fn signed(mut self, keys: &[crate::providers::dkim::DkimKey], now: Timestamp) -> Result<Self> {
+    pub(crate) fn signed(mut self, keys: &[crate::providers::dkim::DkimKey], now: Timestamp) -> Result<Self> {
         if !keys.is_empty() {
             let signatures = crate::providers::dkim::sign(self.content.as_bytes(), keys, now)
                 .map_err(|error| error.with_certainty(crate::error::Certainty::NotSent))?;
@@ -58,7 +58,7 @@ impl Mail {
 }
 
 /// Writes `email`, which has been validated. `bounces` is where returned mail goes, if not to the sender.
-pub(super) fn write(
+pub(in crate::providers) fn write(
     email: &Email,
     id: String,
     now: Timestamp,
@@ -131,7 +131,7 @@ fn mailboxes(field: &'static str, list: &[Mailbox]) -> Result<Mailboxes> {
 
 /// With the domain in its ASCII form (RFC 5891), so that only local parts ask
 /// the server for SMTPUTF8.
-fn plain(address: &EmailAddress) -> Cow<'_, str> {
+pub(in crate::providers) fn plain(address: &EmailAddress) -> Cow<'_, str> {
     let text = address.as_str();
     if address.domain().is_ascii() {
         return Cow::Borrowed(text);
