@@ -4,41 +4,41 @@ use serde::Serialize;
 
 #[derive(Clone, Serialize)]
 pub(crate) struct Item {
-    name: String,
-    sku: String,
-    quantity: u32,
-    price: String,
-    note: Option<String>,
+    pub(crate) name: String,
+    pub(crate) sku: String,
+    pub(crate) quantity: u32,
+    pub(crate) price: String,
+    pub(crate) note: Option<String>,
 }
 
 #[derive(Clone, Serialize)]
 pub(crate) struct Address {
-    street: &'static str,
-    city: &'static str,
-    zip: &'static str,
-    country: &'static str,
+    pub(crate) street: &'static str,
+    pub(crate) city: &'static str,
+    pub(crate) zip: &'static str,
+    pub(crate) country: &'static str,
 }
 
 #[derive(Clone, Serialize)]
 pub(crate) struct Order {
     pub(crate) number: String,
-    date: &'static str,
+    pub(crate) date: &'static str,
     pub(crate) name: String,
-    email: &'static str,
-    address: Address,
-    currency: &'static str,
-    subtotal: &'static str,
-    shipping: &'static str,
-    tax: &'static str,
-    total: &'static str,
-    company: &'static str,
-    support: &'static str,
-    link: &'static str,
-    unsubscribe: &'static str,
-    tracking: &'static str,
-    year: u32,
-    paid: bool,
-    items: Vec<Item>,
+    pub(crate) email: &'static str,
+    pub(crate) address: Address,
+    pub(crate) currency: &'static str,
+    pub(crate) subtotal: &'static str,
+    pub(crate) shipping: &'static str,
+    pub(crate) tax: &'static str,
+    pub(crate) total: &'static str,
+    pub(crate) company: &'static str,
+    pub(crate) support: &'static str,
+    pub(crate) link: &'static str,
+    pub(crate) unsubscribe: &'static str,
+    pub(crate) tracking: &'static str,
+    pub(crate) year: u32,
+    pub(crate) paid: bool,
+    pub(crate) items: Vec<Item>,
 }
 
 /// Every partial by its name; the first is the layout.

@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::{
     helpers::Helper,
     limits::Limits,
+    markup::place,
     problem::{At, Problem, Trouble},
     program::{Base, Block, Body, Expr, Include, Local, Node, Op, Path, Source, Use},
     scan::scan,
@@ -39,9 +40,10 @@ pub(super) fn compile(label: &Arc<str>, source: &str, limits: &Limits) -> Compil
         uses: Vec::new(),
         inlines: Vec::new(),
     };
-    let body = lower.body(&template)?;
+    let mut body = lower.body(&template)?;
     let Lower { uses, inlines, .. } = lower;
-    Ok(Source { label: label.clone(), body, includes: uses, inlines })
+    let fault = place(&mut body);
+    Ok(Source { label: label.clone(), body, includes: uses, inlines, fault })
 }
 
 /// A fault of the parser that panics is reported as an error like others.
@@ -136,8 +138,12 @@ impl Lower<'_> {
         Ok(Some(match element {
             TemplateElement::RawString(text) if text.is_empty() => return Ok(None),
             TemplateElement::RawString(text) => Op::Text(text.as_str().into()),
-            TemplateElement::Expression(tag) => Op::Show { value: self.shown(tag)?, escape: true },
-            TemplateElement::HtmlExpression(tag) => Op::Show { value: self.shown(tag)?, escape: false },
+            TemplateElement::Expression(tag) => {
+                Op::Show { value: self.shown(tag)?, escape: true, link: None }
+            }
+            TemplateElement::HtmlExpression(tag) => {
+                Op::Show { value: self.shown(tag)?, escape: false, link: None }
+            }
             TemplateElement::HelperBlock(tag) => self.block(tag)?,
             TemplateElement::DecoratorBlock(tag) => self.inline(tag)?,
             TemplateElement::DecoratorExpression(tag) => return Err(decorator(tag)),
@@ -264,6 +270,8 @@ impl Lower<'_> {
             block: self.inner(tag.template.as_ref())?,
             indent: tag.indent.as_deref().filter(|_| line_start).unwrap_or_default().into(),
             name,
+            within: false,
+            target: None,
         })))
     }
 }

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
+    limits::CEILING,
     problem::{Problem, Trouble},
     program::{Source, Use},
     render::Partials,
@@ -26,7 +27,7 @@ struct Graph<'a> {
 }
 
 /// Refuses `root` if its partials, as registered now, include one another
-/// without end.
+/// without end, or deeper than any render may go.
 pub(super) fn refuse_cycles(root: &Source, partials: &Partials) -> Result<(), Trouble> {
     let graph = Graph::reached_from(root, partials);
     let outside = root.includes.iter().filter(|u| u.inside.is_none());
@@ -37,7 +38,7 @@ pub(super) fn refuse_cycles(root: &Source, partials: &Partials) -> Result<(), Tr
 /// Refuses `root` if it needs a partial that is neither registered nor inline.
 pub(super) fn refuse_unknown(root: &Source, partials: &Partials) -> Result<(), Trouble> {
     let graph = Graph::reached_from(root, partials);
-    let inlines: HashSet<&str> = graph.sources.iter().flat_map(|s| &s.inlines).map(|n| &**n).collect();
+    let inlines = inline_names(root, partials);
     for source in &graph.sources {
         for to in source.includes.iter().filter(|u| !u.fallback && !is_block(u)) {
             if !partials.contains_key(&*to.name) && !inlines.contains(&*to.name) {
@@ -47,6 +48,12 @@ pub(super) fn refuse_unknown(root: &Source, partials: &Partials) -> Result<(), T
         }
     }
     Ok(())
+}
+
+/// The names of the inline partials in `root` and in all that it reaches.
+pub(super) fn inline_names<'a>(root: &'a Source, partials: &'a Partials) -> HashSet<&'a str> {
+    let graph = Graph::reached_from(root, partials);
+    graph.sources.iter().flat_map(|s| &s.inlines).map(|name| &**name).collect()
 }
 
 fn is_block(to: &Use) -> bool {
@@ -87,6 +94,9 @@ impl<'a> Graph<'a> {
             if let Some(start) = trail.iter().position(|n| *n == name) {
                 return Err(cycle(&trail[start..], edge));
             }
+            if trail.len() > CEILING {
+                return Err(too_deep(edge));
+            }
             if !is_block(edge.to) && !done.contains(name) {
                 trail.push(name);
                 stack.push(self.from(name));
@@ -103,6 +113,11 @@ impl<'a> Graph<'a> {
         }
         edges
     }
+}
+
+fn too_deep(last: Edge<'_>) -> Trouble {
+    let (limit, unit) = ("Limits::partial_depth", "partials inside one another");
+    Trouble::from(Problem::Limit { limit, value: CEILING, unit }).at(&last.source.label, last.to.at)
 }
 
 fn cycle(way: &[&str], back: Edge<'_>) -> Trouble {

@@ -2,7 +2,7 @@
 
 /// The deepest that `nesting` and `partial_depth` can be set to: measured so
 /// that parsing and rendering fit a stack of 2 MiB in a debug build.
-const CEILING: usize = 96;
+pub(super) const CEILING: usize = 96;
 
 /// What a template may cost, at registration and in one render.
 ///

@@ -50,10 +50,12 @@
 //! the helper `log`. Data are walked as deep as the template asks; data
 //! themselves must be no deeper than serde_json can build.
 
+mod campaign;
 mod compile;
 mod graph;
 mod helpers;
 mod limits;
+mod markup;
 mod output;
 mod parts;
 mod problem;
@@ -71,6 +73,7 @@ use std::{fmt::Debug, sync::Arc};
 use serde_json::Value;
 
 pub use self::{
+    campaign::PreparedTemplate,
     limits::Limits,
     parts::{Part, Parts},
     problem::Problem,

@@ -20,6 +20,12 @@ impl Output {
         self.text
     }
 
+    /// What was written after the last `quote`.
+    pub(super) fn since(&self, quote: u8) -> &str {
+        let start = self.text.rfind(quote as char).map_or(0, |i| i + 1);
+        &self.text[start..]
+    }
+
     /// Begins every further line with `indent` too; what undoes it.
     pub(super) fn indent(&mut self, indent: &str) -> usize {
         let before = self.indent.len();

@@ -65,6 +65,24 @@ pub enum Problem {
         /// What names look like.
         why: &'static str,
     },
+    /// Data of a recipient have a name that the shared data of a prepared
+    /// template have.
+    #[error("`{key}` is in the data that all recipients share; give it another name in the data of one")]
+    Overlap {
+        /// The name.
+        key: String,
+    },
+    /// Data would choose the scheme of a link.
+    #[error(
+        "`{path}` would be a link that begins with `{scheme}:`; data may choose cid, http, https, mailto, sms and tel, \
+             and any other scheme is written in the template, as in href=\"acme://{{{{path}}}}\""
+    )]
+    Scheme {
+        /// The path as it is written.
+        path: String,
+        /// The scheme.
+        scheme: String,
+    },
     /// The source is not handlebars.
     #[error("syntax error: {text}")]
     Syntax {

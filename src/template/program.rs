@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{helpers::Helper, problem::At};
+use super::{helpers::Helper, markup::Fault, problem::At};
 
 /// One registered source, ready to render.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(super) struct Source {
     pub(super) includes: Vec<Use>,
     /// Names of its inline partials.
     pub(super) inlines: Vec<Box<str>>,
+    /// Why it cannot be used in HTML.
+    pub(super) fault: Option<Fault>,
 }
 
 /// An inclusion, for the graph of partials.
@@ -30,25 +32,39 @@ pub(super) struct Use {
 
 pub(super) type Body = Box<[Node]>;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) at: At,
     pub(super) op: Op,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Op {
     Each(Box<Block>),
-    If { test: Expr, negate: bool, include_zero: bool, then: Body, other: Body },
+    If {
+        test: Expr,
+        negate: bool,
+        include_zero: bool,
+        then: Body,
+        other: Body,
+    },
     Include(Box<Include>),
-    Inline { name: Box<str>, body: Body },
-    Show { value: Expr, escape: bool },
+    Inline {
+        name: Box<str>,
+        body: Body,
+    },
+    Show {
+        value: Expr,
+        escape: bool,
+        /// The quote before a link's address, whose scheme the value might be.
+        link: Option<u8>,
+    },
     Text(Box<str>),
     With(Box<Block>),
 }
 
 /// `each` and `with`: one subject, names for it, two branches.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Block {
     pub(super) subject: Expr,
     pub(super) names: Vec<Box<str>>,
@@ -56,7 +72,7 @@ pub(super) struct Block {
     pub(super) other: Option<Body>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Include {
     pub(super) name: Box<str>,
     pub(super) subject: Option<Expr>,
@@ -64,16 +80,27 @@ pub(super) struct Include {
     pub(super) block: Option<Body>,
     /// What each line begins with, where the tag stands on a line of its own.
     pub(super) indent: Box<str>,
+    /// Whether it stands inside a tag of HTML, where no values may.
+    pub(super) within: bool,
+    /// What to include, where that is known before a render.
+    pub(super) target: Option<Target>,
 }
 
-#[derive(Debug)]
+/// A partial with shared data worked in.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) body: Body,
+    pub(super) source: Arc<Source>,
+}
+
+#[derive(Clone, Debug)]
 pub(super) enum Expr {
     Call(Helper, Box<[Expr]>),
     Literal(Value),
     Path(Path),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Path {
     /// As it is written.
     pub(super) raw: Box<str>,

@@ -18,7 +18,7 @@ use super::{
     graph::{refuse_cycles, refuse_unknown},
     limits::Limits,
     parts::{Part, Parts},
-    problem::Problem,
+    problem::{Problem, Trouble},
     program::Source,
     render::{Machine, Partials},
 };
@@ -53,15 +53,15 @@ pub struct Templates {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Snapshot {
-    partials: Partials,
+pub(super) struct Snapshot {
+    pub(super) partials: Partials,
     templates: HashMap<Arc<str>, Arc<[Compiled]>>,
 }
 
 #[derive(Debug)]
-struct Compiled {
-    part: Part,
-    source: Source,
+pub(super) struct Compiled {
+    pub(super) part: Part,
+    pub(super) source: Source,
     /// How large the last render was: the next reserves as much.
     size: AtomicUsize,
 }
@@ -98,8 +98,8 @@ impl Templates {
     ///
     /// # Errors
     ///
-    /// A syntax error, an unknown helper, a limit, a cycle of partials, or no
-    /// part at all. Nothing is registered then.
+    /// A syntax error, an unknown helper, a limit, a cycle of partials, a value
+    /// where HTML cannot hold it, or no part at all. Nothing is registered then.
     pub fn register(&self, name: &str, parts: Parts) -> Result<()> {
         valid_template_name(name)?;
         let compiled = parts.sources().map(|(part, source)| self.compile_part(name, part, source));
@@ -161,13 +161,7 @@ impl Templates {
     /// An unknown template or partial, a path that is not in the data, a value
     /// of the wrong type, or a limit.
     pub fn render<T: Serialize + ?Sized>(&self, name: &str, data: &T) -> Result<Content> {
-        let data = serde_json::to_value(data).map_err(|e| {
-            Problem::Unsupported { what: "data that is no JSON", instead: "use maps with text keys" }
-                .error()
-                .with_context("template", name)
-                .with_context("reason", e.to_string())
-        })?;
-        self.render_value(name, &data)
+        self.render_value(name, &to_value(name, data)?)
     }
 
     /// Renders every part of a template with data that is JSON already, which
@@ -189,11 +183,14 @@ impl Templates {
     fn compile_part(&self, name: &str, part: Part, source: &str) -> Result<Compiled> {
         let label: Arc<str> = format!("template `{name}`, part {part}").into();
         let source = compile(&label, source, &self.limits).map_err(|e| e.error(&label))?;
-        Ok(Compiled { part, source, size: AtomicUsize::new(0) })
+        if let (true, Some((at, problem))) = (part.is_escaped(), &source.fault) {
+            return Err(Trouble::from(problem.clone()).at(&label, *at).error(&label));
+        }
+        Ok(Compiled::new(part, source))
     }
 
     /// A pointer to the state of now; the lock is held no longer than that.
-    fn snapshot(&self) -> Arc<Snapshot> {
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         // No update leaves the state half done, so poison means nothing here.
         self.shared.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -224,14 +221,18 @@ impl fmt::Debug for Templates {
 }
 
 impl Snapshot {
-    fn template(&self, name: &str) -> Result<&[Compiled]> {
+    pub(super) fn template(&self, name: &str) -> Result<&[Compiled]> {
         let unknown = || Problem::template(name, self.templates.keys().map(|k| &**k)).error();
         self.templates.get(name).map(|parts| &**parts).ok_or_else(unknown)
     }
 }
 
 impl Compiled {
-    fn render(&self, partials: &Partials, data: &Value, limits: &Limits) -> Result<Arc<str>> {
+    pub(super) fn new(part: Part, source: Source) -> Self {
+        Self { part, source, size: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn render(&self, partials: &Partials, data: &Value, limits: &Limits) -> Result<Arc<str>> {
         let machine = Machine::new(partials, &self.source, data, limits);
         let capacity = self.size.load(Ordering::Relaxed);
         let text = machine.run(self.part.is_escaped(), capacity).map_err(|e| e.error(&self.source.label))?;
@@ -240,7 +241,7 @@ impl Compiled {
     }
 }
 
-fn slot(content: &mut Content, part: Part) -> &mut Option<Arc<str>> {
+pub(super) fn slot(content: &mut Content, part: Part) -> &mut Option<Arc<str>> {
     match part {
         Part::Body => &mut content.body,
         Part::Html => &mut content.html,
@@ -248,6 +249,16 @@ fn slot(content: &mut Content, part: Part) -> &mut Option<Arc<str>> {
         Part::Text => &mut content.text,
         Part::Title => &mut content.title,
     }
+}
+
+/// Data for the template `name` as JSON.
+pub(super) fn to_value<T: Serialize + ?Sized>(name: &str, data: &T) -> Result<Value> {
+    serde_json::to_value(data).map_err(|e| {
+        Problem::Unsupported { what: "data that is no JSON", instead: "use maps with text keys" }
+            .error()
+            .with_context("template", name)
+            .with_context("reason", e.to_string())
+    })
 }
 
 fn acyclic(source: &Source, partials: &Partials) -> Result<()> {

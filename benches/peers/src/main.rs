@@ -1,4 +1,5 @@
-//! What the outbox costs beside other job queues: both sides in one run, by turns, full durability on.
+//! What the outbox costs beside other job queues, with full durability on, and templates beside other engines: all
+//! sides in one run, by turns.
 //!
 //! From the repository's root: `cargo run --release --manifest-path benches/peers/Cargo.toml`; a part of
 //! names behind `--` chooses some. Ends with one line `bar NAME VALUE` for each figure.
@@ -15,6 +16,8 @@ mod ours;
 #[path = "../../outbox/postgres.rs"]
 #[allow(dead_code, reason = "the baseline by hand needs the rest")]
 mod postgres;
+#[path = "../../render/order.rs"]
+mod order;
 mod push;
 #[path = "../../outbox/raw/mod.rs"]
 #[allow(dead_code, reason = "the baseline by hand needs the rest")]
@@ -25,17 +28,19 @@ mod server;
 #[path = "../../outbox/sqlite.rs"]
 #[allow(dead_code, reason = "the baseline by hand needs the rest")]
 mod sqlite;
+mod templates;
 
 use futures::future::LocalBoxFuture;
 
 /// A figure's name, and what measures it.
 type Bench = (&'static str, fn() -> LocalBoxFuture<'static, f64>);
 
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     ("outbox.postgres.vs_graphile", || Box::pin(graphile::bench())),
     ("outbox.postgres.send16_vs_apalis", || Box::pin(push::single())),
     ("outbox.postgres.batch_vs_apalis", || Box::pin(push::batch())),
     ("outbox.sqlite.vs_apalis", || Box::pin(lite::bench())),
+    ("render.peers.vs_handlebars", || Box::pin(templates::bench())),
 ];
 
 #[tokio::main]

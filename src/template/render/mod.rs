@@ -15,7 +15,7 @@ use super::{
     limits::Limits,
     output::Output,
     problem::{Problem, Trouble},
-    program::{Block, Body, Node, Op, Source},
+    program::{Block, Body, Expr, Node, Op, Source},
     value::Val,
 };
 
@@ -51,6 +51,21 @@ struct Inline<'a> {
     source: &'a Source,
 }
 
+/// What several evaluations may cost together.
+#[derive(Debug)]
+pub(super) struct Budget {
+    bytes: usize,
+    steps: usize,
+    work: usize,
+}
+
+impl Budget {
+    /// As much as one render.
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { bytes: limits.output_bytes, steps: limits.loop_steps, work: limits.work() }
+    }
+}
+
 /// The state of one render.
 #[derive(Debug)]
 pub(super) struct Machine<'a> {
@@ -66,6 +81,8 @@ pub(super) struct Machine<'a> {
     /// For each partial under way, the rendered block it was given.
     blocks: Vec<Option<String>>,
     out: Output,
+    /// Whether a partial under way stands inside a tag of HTML.
+    within: bool,
     depth: usize,
     steps: usize,
     work: usize,
@@ -90,6 +107,7 @@ impl<'a> Machine<'a> {
             inlines: Vec::new(),
             blocks: Vec::new(),
             out: Output::new(0, limits.output_bytes),
+            within: false,
             depth: 0,
             steps: limits.loop_steps,
             work: limits.work(),
@@ -102,6 +120,33 @@ impl<'a> Machine<'a> {
         self.out = Output::new(capacity.min(self.limits.output_bytes), self.limits.output_bytes);
         self.body(&self.source.body)?;
         Ok(self.out.into_text())
+    }
+
+    /// As it would be amid a render, with these scopes around it.
+    pub(super) fn amid(mut self, scopes: impl Iterator<Item = Val<'a>>, depth: usize, escape: bool) -> Self {
+        let scope = |this| Scope { this, locals: None, names: 0, inlines: 0 };
+        self.scopes = scopes.map(scope).collect();
+        (self.depth, self.escape) = (depth, escape);
+        self
+    }
+
+    /// What one node writes; `None` if it fails or costs too much.
+    pub(super) fn text_of(mut self, node: &'a Node, budget: &mut Budget) -> Option<String> {
+        self.out = Output::new(0, budget.bytes);
+        (self.steps, self.work) = (budget.steps, budget.work);
+        let done = self.node(node);
+        (budget.steps, budget.work) = (self.steps, self.work);
+        let text = self.out.into_text();
+        budget.bytes -= text.len();
+        done.is_ok().then_some(text)
+    }
+
+    /// The value of an expression; `None` if it fails or costs too much.
+    pub(super) fn answer_of(mut self, expr: &'a Expr, budget: &mut Budget) -> Option<Val<'a>> {
+        self.work = budget.work;
+        let value = self.value(expr);
+        budget.work = self.work;
+        value.ok()
     }
 
     fn body(&mut self, body: &'a Body) -> Rendered {
@@ -134,9 +179,12 @@ impl<'a> Machine<'a> {
             }
             Op::Include(include) => self.include(include),
             Op::Inline { name, body } => self.define(name, body),
-            Op::Show { value, escape } => {
-                let value = self.value(value)?;
-                self.show(value, *escape && self.escape)
+            Op::Show { value, escape, link } => {
+                let shown = self.value(value)?;
+                if self.escape {
+                    self.keep_in_place(value, shown, *link)?;
+                }
+                self.show(shown, *escape && self.escape)
             }
             Op::Text(text) => self.out.write(text),
             Op::With(block) => self.with(block),

@@ -5,7 +5,7 @@ use std::mem;
 use super::{
     super::{
         output::Output,
-        problem::Problem,
+        problem::{Problem, Trouble},
         program::{Body, Include, Source},
         value::Val,
     },
@@ -30,7 +30,8 @@ impl<'a> Machine<'a> {
             return self.given_block(include);
         }
         self.spend(1 + self.inlines.len() / SEARCH)?;
-        let partial = match self.partial(&include.name) {
+        let known = include.target.as_ref().map(|target| (&target.body, &*target.source));
+        let partial = match known.or_else(|| self.partial(&include.name)) {
             Some(partial) => Some(partial),
             None if include.block.is_some() => None,
             None => return Err(Problem::partial(&include.name, self.partials.keys().map(|k| &**k)).into()),
@@ -92,10 +93,16 @@ impl<'a> Machine<'a> {
             let (value, unit) = (self.limits.partial_depth, "partials inside one another");
             return Err(Problem::Limit { limit: "Limits::partial_depth", value, unit }.into());
         }
+        if let (true, Some((at, problem))) = (self.escape, &source.fault) {
+            return Err(Trouble::from(problem.clone()).at(&source.label, *at));
+        }
         self.blocks.push(given);
         let caller = mem::replace(&mut self.source, source);
+        let outside = self.within;
+        self.within |= include.within;
         let rendered = self.indented(include, body);
         self.source = caller;
+        self.within = outside;
         self.blocks.pop();
         rendered
     }

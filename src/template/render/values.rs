@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{
     super::{
         helpers::{Helper, member},
+        markup::scheme_of,
         problem::{Problem, Trouble},
         program::{Base, Expr, Local, Path},
         value::Val,
@@ -103,6 +104,20 @@ impl<'a> Machine<'a> {
             }
         }
         Ok(Val::Bool(helper.compare(a, b).unwrap_or(false)))
+    }
+
+    /// Refuses what would leave its place in the HTML: a value of a partial
+    /// inside a tag, and one that chooses the scheme of a link.
+    pub(super) fn keep_in_place(&mut self, expr: &Expr, value: Val<'a>, link: Option<u8>) -> Rendered {
+        if self.within {
+            let what = "a value in a partial that stands inside a tag";
+            return Err(Problem::Unsupported { what, instead: "write the attribute where the tag is" }.into());
+        }
+        let (Some(quote), Some(text)) = (link, value.text()) else { return Ok(()) };
+        match scheme_of(&[self.out.since(quote), text]) {
+            Some(scheme) => Err(Problem::Scheme { path: expr.text(), scheme }.into()),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn show(&mut self, value: Val<'a>, escape: bool) -> Rendered {

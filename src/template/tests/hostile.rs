@@ -1,7 +1,13 @@
-//! Hostile templates run in a child process on a stack of 2 MiB, so that an
-//! abort is a failed test and not the end of the run.
+//! Hostile templates, each in a child process on a stack of 2 MiB, so that an
+//! abort is a failed test and not the end of the run, and so that its CPU time
+//! and memory can be measured.
 
-use std::{env, fmt::Write as _, process::Command, thread};
+use std::{env, fmt::Write as _, fs, process::Command, thread, time::Duration};
+
+use rustix::{
+    process::{Resource, Rlimit, setrlimit},
+    time::{ClockId, clock_gettime},
+};
 
 use super::*;
 
@@ -132,11 +138,64 @@ const CASES: &[Case] = &[
     ("unicode whitespace", || text("{{\u{a0}#if s}}{{\u{3000}/if}}", &small())),
     ("braces alone", || text(&"{".repeat(100_000), &small())),
     ("closing braces", || text(&format!("{{{{s{}", "}".repeat(3)), &json!({}))),
+    ("huge index", || text("{{items.[99999999999999999999999]}}", &small())),
+    ("huge index in lookup", || text("{{lookup items 18446744073709551615}}", &small())),
+    ("huge number", || text(&format!("{{{{len {}}}}}", "9".repeat(100_000)), &small())),
+    ("number without end", || text("{{#if (gt zero 1e99999)}}{{/if}}", &small())),
+    ("negative index", || text("{{lookup items -1}}", &small())),
+    ("loop over huge numbers", || {
+        text("{{#each l}}{{#each @root.l}}{{this}}{{/each}}{{/each}}", &json!({"l": vec![f64::MAX; 20_000]}))
+    }),
+    ("long names", || text(&format!("{{{{#if {}}}}}{{{{/if}}}}", "x".repeat(100_000)), &small())),
+    ("deep HTML", || html(&format!("{}{{{{s}}}}", "<p title=\"{{#if s}}".repeat(40)), &small())),
+    ("many open tags", || html(&format!("{}{{{{s}}}}>", "<p ".repeat(40_000)), &small())),
+    ("many comments", || html(&format!("{}{{{{nope}}}}", "<!-- ".repeat(20_000)), &small())),
+    ("many scripts", || html(&format!("{}{{{{s}}}}", "<script>".repeat(15_000)), &small())),
+    ("long link", || {
+        let source = format!("<a href=\"{}\">", "{{s}}".repeat(2_000));
+        html(&source, &json!({"s": "x".repeat(10_000)}))
+    }),
+    ("nested includes in a campaign", || {
+        let templates = Templates::new();
+        for i in (0..90).rev() {
+            templates.register_partial(
+                &format!("p{i}"),
+                &format!("{{{{#> p{}}}}}{{{{a}}}}{{{{/p{0}}}}}", i + 1),
+            )?;
+        }
+        templates.register("t", Parts::new().text("{{> p0}}"))?;
+        rendered(&templates.prepare("t", &json!({"a": 1}))?)
+    }),
+    ("doubling partials in a campaign", || {
+        let templates = Templates::new();
+        templates.register_partial("p20", "{{own}}")?;
+        for i in (0..20).rev() {
+            templates.register_partial(&format!("p{i}"), &format!("{{{{> p{0}}}}}{{{{> p{0}}}}}", i + 1))?;
+        }
+        templates.register("t", Parts::new().text("{{> p0}}"))?;
+        rendered(&templates.prepare("t", &json!({"a": 1}))?)
+    }),
+    ("nested loops in a campaign", || {
+        let templates = Templates::new();
+        let source = "{{#each l}}{{#each @root.l}}x{{/each}}{{/each}}".repeat(500);
+        templates.register("t", Parts::new().text(source))?;
+        rendered(&templates.prepare("t", &long())?)
+    }),
     ("backslashes", || text(&format!("{}{{{{nope}}}}", "\\".repeat(100_002)), &small())),
 ];
 
 fn nested(open: &str, middle: &str, close: &str, levels: usize) -> Result<String> {
     text(&format!("{}{middle}{}", open.repeat(levels), close.repeat(levels)), &small())
+}
+
+fn html(source: &str, data: &Value) -> Result<String> {
+    let templates = Templates::new();
+    templates.register("t", Parts::new().html(source))?;
+    Ok(templates.render_value("t", data)?.html.as_deref().expect("has HTML").to_owned())
+}
+
+fn rendered(prepared: &PreparedTemplate) -> Result<String> {
+    Ok(prepared.render(&json!({"own": 1}))?.text.as_deref().expect("has a text").to_owned())
 }
 
 fn long() -> Value {
@@ -147,33 +206,56 @@ fn looped(source: &str) -> Result<String> {
     text(source, &long())
 }
 
+/// What one hostile template may cost: CPU time, and memory at its peak.
+const CPU: Duration = Duration::from_millis(250);
+const MEMORY_KIB: u64 = 16 * 1024;
+
 #[test]
 fn hostile_templates_end_in_a_typed_error() {
-    let exe = env::current_exe().expect("a test has an executable");
-    let mut child = Command::new(exe);
-    child.args(["hostile_child_entry", "--nocapture", "--test-threads=1"]).env(VARIABLE, "1");
-    let output = child.output().expect("the child starts");
-    let said =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{said}", output.status);
-    assert!(said.contains(&format!("{} hostile cases", CASES.len())), "the child ran no case:\n{said}");
+    for (name, _) in CASES {
+        let mut child = Command::new(env::current_exe().expect("a test has an executable"));
+        child.args(["hostile_child_entry", "--nocapture", "--test-threads=1"]).env(VARIABLE, name);
+        let output = child.output().expect("the child starts");
+        let said =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name}: {}\n{said}", output.status);
+        assert!(said.contains(&format!("hostile: {name}")), "the child did not run {name}:\n{said}");
+    }
 }
 
 /// Does nothing unless the test above has started it.
 #[test]
 fn hostile_child_entry() {
-    if env::var_os(VARIABLE).is_none() {
-        return;
-    }
-    for (name, case) in CASES {
-        println!("hostile: {name}");
-        let thread = thread::Builder::new().stack_size(2 * 1024 * 1024);
-        let result = thread.spawn(case).expect("a thread starts").join().expect("no panic");
-        let error = result.expect_err(name);
-        println!("  {:?}: {:.200}", problem(&error), error.to_string());
-        assert!(error.to_string().len() < 2000, "a hostile template must not make a huge error");
-    }
-    println!("{} hostile cases", CASES.len());
+    let Some(wanted) = env::var_os(VARIABLE) else { return };
+    let (name, case) = CASES.iter().find(|(name, _)| **name == *wanted).expect("a case of that name");
+    // Whatever the case does, it does not go on for ever.
+    let seconds = Some(5);
+    setrlimit(Resource::Cpu, Rlimit { current: seconds, maximum: seconds }).expect("may be lowered");
+    let thread = thread::Builder::new().stack_size(2 * 1024 * 1024);
+    let run = move || {
+        let (memory, cpu) = (kib("VmRSS:"), cpu());
+        let result = case();
+        (result, self::cpu().saturating_sub(cpu), kib("VmHWM:").saturating_sub(memory))
+    };
+    let (result, cpu, memory) = thread.spawn(run).expect("a thread starts").join().expect("no panic");
+    let error = result.expect_err(name);
+    println!("hostile: {name}: {cpu:?}, {memory} KiB, {:?}: {:.200}", problem(&error), error.to_string());
+    assert!(error.to_string().len() < 2000, "a hostile template must not make a huge error");
+    assert!(cpu <= CPU, "{name} took {cpu:?} of CPU");
+    assert!(memory <= MEMORY_KIB, "{name} took {memory} KiB");
+}
+
+/// CPU time of this thread.
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// A line of what Linux tells about this process; nothing elsewhere.
+fn kib(line: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let found = status.lines().find_map(|l| l.strip_prefix(line));
+    found.and_then(|l| l.split_whitespace().next()).and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
 #[test]

@@ -24,7 +24,7 @@ const SAME: &[&str] = &[
     "{{#if empty}}a{{else if zero}}b{{else if user}}c{{else}}d{{/if}}",
     "{{s}} {{{s}}} {{&s}} {{items}} {{user}} {{user.none}}",
     "a {{~user.name~}} b {{! comment }}{{!-- }} --}}c \\{{raw}} {{{{raw}}}}{{x}}{{{{/raw}}}}",
-    "{{#*inline \"p\"}}<{{n}}>{{/inline}}{{#each items}}{{> p}}{{/each}}",
+    "{{#*inline \"p\"}}[{{n}}]{{/inline}}{{#each items}}{{> p}}{{/each}}",
     "{{#> outer}}in {{user.name}}{{/outer}}",
     "{{#> unknown}}fallback {{user.name}}{{/unknown}}",
     "{{> row items.[0] extra=\"e\"}} {{> row n=5 extra=user.name}}",
@@ -38,7 +38,7 @@ const SAME: &[&str] = &[
 const PARTIALS: &[(&str, &str)] = &[
     ("outer", "[{{> @partial-block}}]"),
     ("row", "{{n}}-{{extra}}"),
-    ("layout", "<{{> slot}}>"),
+    ("layout", "[{{> slot}}]"),
     ("lines", "one\ntwo\n"),
     ("line", "<li>{{n}}</li>\n"),
 ];

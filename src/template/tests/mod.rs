@@ -1,15 +1,18 @@
 //! What the room promises, from outside.
 
+mod campaign;
 mod fuzz;
+mod grammar;
 mod hostile;
 mod language;
+mod markup;
 mod registry;
 
 use std::error::Error as _;
 
 use serde_json::{Value, json};
 
-use super::{Limits, Parts, Problem, Templates};
+use super::{Limits, Parts, PreparedTemplate, Problem, Templates};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Renders one text with these partials.
