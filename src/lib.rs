@@ -33,6 +33,8 @@
 //! # Where to go
 //!
 //! - [`Messenger`] sends; [`message`] holds what is said, [`address`] to whom.
+//! - [`config`] makes a messenger of a file, of environment variables or of URLs; the guide has a table of
+//!   what [each vendor can do](guide::capabilities).
 //! - [`providers`] are the vendors, [`route`] joins several of them, [`middleware`] stands around each.
 //! - [`Messenger::enqueue`] makes a message durable and a [`worker`] delivers it: see the guide on the
 //!   [outbox](guide::outbox); [`storage`] is where all is kept.
@@ -62,6 +64,7 @@
 //! (RUSTSEC-2025-0012), which is why it is in neither `default` nor `full`.
 
 pub mod address;
+pub mod config;
 mod context;
 mod error;
 mod event;

@@ -17,7 +17,7 @@ const LEVELS: &[&[&str]] = &[
     &["storage", "template", "providers"],
     &["middleware", "route"],
     &["messenger"],
-    &["worker"],
+    &["config", "worker"],
     &["sqlx_0_9"],
     &["testing", "guide"],
 ];

@@ -1,5 +1,8 @@
 //! Prose: how the crate thinks, and how to extend it.
 
+#[doc = include_str!("capabilities.md")]
+pub mod capabilities {}
+
 #[doc = include_str!("concepts.md")]
 pub mod concepts {}
 

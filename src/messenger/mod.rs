@@ -18,6 +18,7 @@ use crate::{
 mod audience;
 mod builder;
 mod channels;
+mod check;
 mod defaults;
 mod dispatch;
 mod draft;
@@ -33,6 +34,7 @@ mod request;
 mod sent;
 
 pub use builder::{IntoProvider, MessengerBuilder};
+pub use check::Checkup;
 pub use defaults::Defaults;
 pub use draft::Draft;
 pub use enqueue::{EnqueueManyRequest, EnqueueRequest, EnqueueStreamRequest, StreamReport};
@@ -214,6 +216,24 @@ impl Messenger {
     /// Those that come before a provider is chosen.
     pub async fn explain(&self, message: impl Into<AnyMessage>) -> Result<Explanation> {
         on_any!(message.into(), message => explain::explain(self, message).await)
+    }
+
+    /// Asks every vendor at once for a harmless sign of life, each for at most ten seconds. Providers
+    /// that a [source](crate::ProviderSource) names are not known before a message is sent, and not asked.
+    ///
+    /// ```
+    /// use tidings::{Health, Messenger};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// for checkup in Messenger::preview().check().await {
+    ///     println!("{}: {:?}", checkup.provider, checkup.health);
+    ///     assert!(checkup.health.is_ok());
+    /// }
+    /// # });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn check(&self) -> Vec<Checkup> {
+        check::check(&self.inner).await
     }
 
     /// Takes a vendor's call: verifies it, reads it, and appends what it says

@@ -30,7 +30,7 @@ configured_by!(
             Setting::secret("auth_token", "the account's token, which also signs webhooks")
                 .variables(&["TWILIO_AUTH_TOKEN"])
                 .at(Place::Password)
-                .example("0123456789abcdef"),
+                .example("auth-token"),
             Setting::text("api_key", "an API key, in place of the token").variables(&["TWILIO_API_KEY"]),
             Setting::secret("api_secret", "the API key's secret").variables(&["TWILIO_API_SECRET"]),
             Setting::text("name", "the name of this instance").example("twilio-eu"),
