@@ -13,7 +13,6 @@ mod url;
 pub use email::{EmailAddress, Mailbox};
 pub(crate) use text::{header_safe, is_hostile};
 pub use url::WebUrl;
-#[cfg(any(feature = "fcm", feature = "sendgrid", feature = "telegram", feature = "twilio"))]
 pub(crate) use url::shown_url;
 
 /// Implements what all parsed texts share: Display, redacted Debug, conversions, serde.

@@ -8,7 +8,6 @@ use super::{
     envelope::{Envelope, packed},
     errors,
     exchange::{End, Exchange, Verdict},
-    mime::Mail,
     pool::{Aboard, Pool, Seat, Turn},
     server::Server,
     session::{Said, Session},
@@ -17,6 +16,7 @@ use crate::{
     context::CallContext,
     error::{Certainty, Error, ErrorKind, Result},
     provider::Outcome,
+    providers::shared::mime::Mail,
 };
 
 /// Our own sessions with one server.

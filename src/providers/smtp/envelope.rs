@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::{mime::Mail, offers::Offers};
-use crate::error::{Error, ErrorKind, Result};
+use super::offers::Offers;
+use crate::{
+    error::{Error, ErrorKind, Result},
+    providers::shared::mime::Mail,
+};
 
 /// RFC 5321 section 4.5.3.1.6, without CR and LF.
 const LONGEST_LINE: usize = 998;

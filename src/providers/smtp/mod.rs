@@ -82,7 +82,6 @@ mod delivery;
 mod envelope;
 mod errors;
 mod exchange;
-mod mime;
 mod offers;
 mod opening;
 mod over_lettre;
@@ -101,14 +100,17 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use self::{delivery::Sessions, mime::Mail, over_lettre::OverLettre};
+use self::{delivery::Sessions, over_lettre::OverLettre};
 use crate::{
     address::EmailAddress,
     context::CallContext,
     error::{Certainty, Error, ErrorKind, Result},
     message::{Email, Features, Message},
     provider::{Capabilities, Health, Outcome, Outgoing, Provider, Receipt, Vendor},
-    providers::shared::options::{addressed, unknown, wrong},
+    providers::shared::{
+        mime::{self, Mail},
+        options::{addressed, unknown, wrong},
+    },
 };
 
 pub use self::config::{SmtpAuth, SmtpConfig, SmtpTls, SmtpTransport};

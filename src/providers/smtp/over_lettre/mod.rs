@@ -13,12 +13,12 @@ use self::{pool::Pool, server::Server};
 use super::{
     config::{Login, SmtpConfig},
     errors::{RECIPIENT, queue_id},
-    mime::Mail,
 };
 use crate::{
     context::CallContext,
     error::{Error, ErrorKind, Result},
     provider::Outcome,
+    providers::shared::mime::Mail,
 };
 
 pub(super) struct OverLettre {

@@ -20,12 +20,14 @@ use super::errors;
 use crate::{
     context::CallContext,
     error::{Certainty, Error, ErrorKind, Result},
-    providers::smtp::{
-        config::{Authority, Login, SmtpAuth, SmtpConfig, SmtpTls},
-        errors::{Stage, out_of_step},
-        mime::Mail,
-        server::{hello, host},
-        talk::within,
+    providers::{
+        shared::mime::Mail,
+        smtp::{
+            config::{Authority, Login, SmtpAuth, SmtpConfig, SmtpTls},
+            errors::{Stage, out_of_step},
+            server::{hello, host},
+            talk::within,
+        },
     },
 };
 

@@ -36,16 +36,16 @@ const LONGEST_LINE: usize = 998;
 const LAST_SECOND: i64 = 253_402_300_799;
 
 /// A message ready to be handed over.
-pub(super) struct Mail {
-    pub(super) sender: String,
-    pub(super) recipients: Vec<String>,
-    pub(super) content: String,
+pub(in crate::providers) struct Mail {
+    pub(in crate::providers) sender: String,
+    pub(in crate::providers) recipients: Vec<String>,
+    pub(in crate::providers) content: String,
     /// True if an address holds other letters than ASCII before the `@`.
-    pub(super) utf8: bool,
+    pub(in crate::providers) utf8: bool,
 }
 
 /// Writes `email`, which has been validated. `bounces` is where returned mail goes, if not to the sender.
-pub(super) fn write(
+pub(in crate::providers) fn write(
     email: &Email,
     id: String,
     now: Timestamp,
