@@ -132,6 +132,9 @@ kinds! {
     Transport = "transport", Provider, Unknown, Backoff;
     /// The vendor is out of order.
     Unavailable = "unavailable", Provider, NotSent, Backoff;
+    /// The device or browser no longer takes messages at this token or subscription, says the vendor by a code:
+    /// forget it. Nothing else is reported so.
+    Unregistered = "unregistered", Recipient, NotSent, Never;
     /// The provider cannot do what the message needs.
     Unsupported = "unsupported", Message, NotSent, Never;
 }

@@ -7,8 +7,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{
     error::{Certainty, Error, ErrorKind},
     id::{DeliveryId, MessageId},
+    message::Money,
     time::Timestamp,
 };
+
+/// Before the amount, in the text of an event that tells a cost.
+const COST: &str = "cost: ";
 
 macro_rules! event_kinds {
     ($($(#[$doc:meta])* $name:ident = $word:literal $(=> $status:ident)?;)*) => {
@@ -290,6 +294,19 @@ impl Event {
         self
     }
 
+    /// Notes what the vendor charged. It stands in the text (`cost: 0.0075 USD`), which what is
+    /// no failure does not use otherwise.
+    #[must_use]
+    pub fn with_cost(mut self, cost: Money) -> Self {
+        self.text = Some(cost_text(cost));
+        self
+    }
+
+    /// What the vendor charged, if the event tells it.
+    pub fn cost(&self) -> Option<Money> {
+        self.text.as_deref()?.strip_prefix(COST)?.parse().ok()
+    }
+
     /// What makes it the same event as another: the vendor's id of it, or what
     /// happened to whom at which attempt.
     pub fn id(&self) -> EventId<'_> {
@@ -311,6 +328,11 @@ impl Event {
     fn is_told_by_text(&self) -> bool {
         matches!(self.kind, EventKind::OptionSkipped | EventKind::Recovered)
     }
+}
+
+/// How an event's text tells a cost; [`Event::cost`] reads it.
+pub(crate) fn cost_text(cost: Money) -> Arc<str> {
+    format!("{COST}{cost}").into()
 }
 
 /// Identifies an event within its message; equal ids are the same event.
@@ -372,6 +394,14 @@ mod tests {
     fn a_replay_starts_anew() {
         let events = [event(0, EventKind::Bounced), event(1, EventKind::Queued)];
         assert_eq!(Status::of(0, &events), Status::Queued);
+    }
+
+    #[test]
+    fn a_cost_is_kept_and_other_texts_are_none() {
+        let cost = "0.0075 USD".parse().expect("valid");
+        assert_eq!(event(0, EventKind::Accepted).with_cost(cost).cost(), Some(cost));
+        let error = Error::new(ErrorKind::Refused, "cost: 1 USD");
+        assert_eq!(event(0, EventKind::Refused).with_error(&error).cost(), None);
     }
 
     #[test]

@@ -64,6 +64,7 @@
 //! (RUSTSEC-2025-0012), which is why it is in neither `default` nor `full`.
 
 pub mod address;
+mod concurrent;
 pub mod config;
 mod context;
 mod error;
@@ -91,7 +92,8 @@ mod window;
 pub mod worker;
 
 pub use address::{
-    ChatId, DeviceToken, EmailAddress, Mailbox, PhoneNumber, SenderName, ShortCode, SmsSender, Topic, WebUrl,
+    ChatId, DeviceToken, EmailAddress, Mailbox, PhoneNumber, SenderName, ShortCode, SmsSender, Topic,
+    WebSubscription, WebUrl,
 };
 pub use context::CallContext;
 pub use error::{Certainty, Error, ErrorKind, Fault, Result, Retry};

@@ -16,7 +16,7 @@ use crate::{
     error::{Certainty, Error, Result},
     event::{Event, EventKind},
     id::{DeliveryId, MessageId, TenantId},
-    message::{Chat, Email, Features, Message, Push, Sms, WhatsApp},
+    message::{Chat, Email, Features, Message, Money, Push, Sms, WhatsApp},
 };
 
 pub use crate::{context::CallContext, event::OnUnknown};
@@ -466,6 +466,8 @@ pub enum Outcome {
         vendor_id: Option<Arc<str>>,
         /// The provider instance; filled in by the framework.
         provider: Option<Arc<str>>,
+        /// What the vendor says that it charges, where it does.
+        cost: Option<Money>,
     },
     /// It certainly was not taken.
     Refused(Error),
@@ -476,7 +478,24 @@ pub enum Outcome {
 impl Outcome {
     /// The vendor took it under this id.
     pub fn accepted(vendor_id: Option<Arc<str>>) -> Self {
-        Self::Accepted { vendor_id, provider: None }
+        Self::Accepted { vendor_id, provider: None, cost: None }
+    }
+
+    /// The same with what the vendor charges, if it was accepted.
+    #[must_use]
+    pub fn with_cost(mut self, charged: Option<Money>) -> Self {
+        if let Self::Accepted { cost, .. } = &mut self {
+            *cost = charged;
+        }
+        self
+    }
+
+    /// What the vendor says that it charges.
+    pub fn cost(&self) -> Option<Money> {
+        match self {
+            Self::Accepted { cost, .. } => *cost,
+            _ => None,
+        }
     }
 
     /// What an error means for one recipient.

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::EventKind,
     id::{DeliveryId, MessageId},
-    message::Channel,
+    message::{Channel, Location},
     provider::Vendor,
     time::Timestamp,
 };
@@ -196,8 +196,16 @@ pub struct Reply {
     pub to: Arc<str>,
     /// The words.
     pub text: Arc<str>,
-    /// Links to pictures and the like, as the vendor gives them.
+    /// Links to pictures and the like, or the vendor's ids of them, as the vendor gives them.
     pub media: Vec<Arc<str>>,
+    /// What the button or row answers with that was chosen; its label is in `text`.
+    pub choice: Option<Arc<str>>,
+    /// The point on the map that was sent.
+    pub location: Option<Location>,
+    /// The name that the writer gave himself.
+    pub profile: Option<Arc<str>>,
+    /// The vendor's id of the message that this one answers, often one of ours.
+    pub reply_to: Option<Arc<str>>,
     /// The vendor's id of the message.
     pub vendor_id: Arc<str>,
     /// When it came in.
@@ -205,7 +213,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// A message without media.
+    /// A message of words.
     pub fn new(
         channel: Channel,
         from: PhoneNumber,
@@ -220,6 +228,10 @@ impl Reply {
             to: to.into(),
             text: text.into(),
             media: Vec::new(),
+            choice: None,
+            location: None,
+            profile: None,
+            reply_to: None,
             vendor_id: vendor_id.into(),
             at,
         }

@@ -7,7 +7,7 @@ use std::{
 
 /// The rooms from the ground up. A room may import rooms of its own level and below.
 const LEVELS: &[&[&str]] = &[
-    &["error", "time", "id", "window"],
+    &["error", "time", "id", "window", "concurrent"],
     // The seams to the outside and what travels through them.
     &["http", "context", "secret"],
     &["address"],
@@ -24,7 +24,18 @@ const LEVELS: &[&[&str]] = &[
 
 /// What vendors may see beside each other's shared helpers: nothing of layers, routes, facade or storage.
 const VENDORS_SEE: &[&str] = &[
-    "error", "time", "id", "http", "context", "secret", "address", "message", "event", "provider", "webhook",
+    "error",
+    "time",
+    "id",
+    "http",
+    "context",
+    "secret",
+    "address",
+    "message",
+    "event",
+    "provider",
+    "webhook",
+    "concurrent",
 ];
 
 /// What vendors share between them, so that none imports another.

@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tidings::{
-    AnyMessage, Attachment, Chat, Email, Location, Media, Push, Sms, WhatsApp,
+    AnyMessage, Attachment, Chat, Email, Location, Media, Push, Sms, WebSubscription, WhatsApp,
     message::{
         Button, File, ListUnsubscribe, MediaKind, Payload, Priority, VendorOption, VendorTemplate,
         WhatsAppTemplate,
@@ -61,6 +61,12 @@ fn messages() -> Vec<(&'static str, AnyMessage)> {
         .collapse_key("table")
         .ttl(std::time::Duration::from_secs(60))
         .priority(Priority::High);
+    let browser = WebSubscription::new(
+        "https://push.example.net/push/JzLQ3raZ",
+        "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+        "BTBZMqHH6r4Tts7J_aSIgg",
+    );
+    let to_browser = Push::builder().subscription(browser.expect("valid")).title("Ready");
     let chat = Chat::builder()
         .to("@news")
         .markdown("*Storm*")
@@ -78,6 +84,7 @@ fn messages() -> Vec<(&'static str, AnyMessage)> {
         ("whatsapp", whatsapp.build().expect("valid").into()),
         ("whatsapp_buttons", buttons.build().expect("valid").into()),
         ("push", push.build().expect("valid").into()),
+        ("push_subscription", to_browser.build().expect("valid").into()),
         ("chat", chat.build().expect("valid").into()),
     ]
 }

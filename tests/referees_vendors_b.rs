@@ -138,7 +138,7 @@ async fn faults_of_fcm(base: &str, fcm: &Fcm) {
         ),
         (
             json!({"status": 404, "body": gone.to_string()}),
-            ErrorKind::InvalidRecipient,
+            ErrorKind::Unregistered,
             Certainty::NotSent,
             Retry::Never,
         ),

@@ -7,10 +7,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::error::{Error, ErrorKind, Result};
 
 mod email;
+mod subscription;
 mod text;
 mod url;
 
 pub use email::{EmailAddress, Mailbox};
+pub use subscription::WebSubscription;
 pub(crate) use text::{header_safe, is_hostile};
 pub use url::WebUrl;
 pub(crate) use url::shown_url;

@@ -5,10 +5,10 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use super::{Config, ProviderConfig, RouteConfig};
 use crate::{
     error::{Error, Result},
-    message::{Channel, Message},
+    message::{Channel, Chat, Email, Message, Push, Sms, WhatsApp},
     messenger::{Defaults, MessengerBuilder},
     provider::Provider,
-    providers::catalog::Built,
+    providers::catalog::{Built, Role},
     route::Spread,
     webhook::Webhook,
 };
@@ -30,8 +30,8 @@ impl Config {
         let instances = self.instances()?;
         let (mut builder, mut faults) = (MessengerBuilder::default().defaults(self.senders()), Vec::new());
         macro_rules! channels {
-            ($($channel:ident $field:ident),+) => {$(
-                builder = match self.line_up(Channel::$channel, &instances, |built| built.$field.clone()) {
+            ($($message:ident $field:ident),+) => {$(
+                builder = match self.line_up::<$message>(&instances) {
                     Ok(Some(provider)) => builder.$field(provider),
                     Ok(None) => builder,
                     Err(error) => {
@@ -85,12 +85,8 @@ impl Config {
     }
 
     /// The channel's provider, or a route over several; `None` if it has none or is switched off.
-    fn line_up<M: Message>(
-        &self,
-        channel: Channel,
-        instances: &[Instance],
-        role: impl Fn(&Built) -> Option<Arc<dyn Provider<M>>>,
-    ) -> Result<Option<Arc<dyn Provider<M>>>> {
+    fn line_up<M: Role>(&self, instances: &[Instance]) -> Result<Option<Arc<dyn Provider<M>>>> {
+        let channel = M::CHANNEL;
         let said = self.channels.get(&channel).cloned().unwrap_or_default();
         if !said.enabled {
             return Ok(None);
@@ -100,7 +96,7 @@ impl Config {
             [] => serving,
             names => names.iter().map(|name| named(name, channel, &serving)).collect::<Result<_>>()?,
         };
-        let mut providers: Vec<_> = chosen.iter().filter_map(|instance| role(&instance.built)).collect();
+        let mut providers: Vec<_> = chosen.iter().filter_map(|instance| M::of(&instance.built)).collect();
         Ok(match providers.len() {
             0 | 1 => providers.pop(),
             _ => Some(joined(said.route, providers)),

@@ -36,6 +36,8 @@
 //!
 //! Options that nobody knows are errors that list the known ones. No error and no `Debug` shows a secret.
 //!
+//! Configurations can also live in storage, for each tenant and channel: see [`StoredConfigs`] (feature `http-client`).
+//!
 //! # Variables
 //!
 //! [`Config::from_env`] reads the variables of every vendor that was compiled in (its page lists them; `SENDGRID_URL`
@@ -66,15 +68,27 @@ use crate::message::Channel;
 mod build;
 mod env;
 mod example;
+#[cfg(feature = "http-client")]
+mod keys;
 mod matrix;
 mod provider;
+#[cfg(feature = "http-client")]
+mod source;
+#[cfg(feature = "http-client")]
+mod stored;
 #[cfg(test)]
 mod tests;
 
 pub use build::Webhooks;
 pub use example::env_example;
+#[cfg(feature = "http-client")]
+pub use keys::ConfigKeys;
 pub use matrix::matrix;
 pub use provider::ProviderConfig;
+#[cfg(feature = "http-client")]
+pub use source::StoredSource;
+#[cfg(feature = "http-client")]
+pub use stored::StoredConfigs;
 
 /// Who sends what.
 #[derive(Clone, Debug, Default, Deserialize)]

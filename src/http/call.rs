@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{HttpRequest, HttpResponse};
+use super::{Demands, HttpRequest, HttpResponse};
 use crate::{
     context::CallContext,
     error::{Error, Result},
@@ -14,9 +14,16 @@ use crate::{
 /// Sends `request` within the deadline of `cx`.
 ///
 /// # Errors
-/// Those of the transport; any status is an answer.
+/// Those of the transport; any status is an answer. Of kind `config` if the
+/// transport cannot keep what the request [demands](Demands).
 pub async fn call(cx: &CallContext, request: HttpRequest) -> Result<HttpResponse> {
-    cx.http()?.send(request, cx.remaining()).await
+    let http = cx.http()?;
+    let demands = Demands::of(&request);
+    if demands != Demands::NONE && !http.keeps(demands) {
+        let why = "the HTTP transport cannot keep what this call demands; HyperTransport can (HTTP/2: feature `apns`)";
+        return Err(Error::config(why).with_context("demands", format!("{demands:?}")));
+    }
+    http.send(request, cx.remaining()).await
 }
 
 /// Sends the request that `build` makes of the credential's value; after an
@@ -32,15 +39,33 @@ pub async fn call_with(
     credential: &Credential,
     build: impl Fn(&SecretString) -> Result<HttpRequest> + Send,
 ) -> Result<HttpResponse> {
+    call_renewing(cx, credential, |answer| answer.status() == StatusCode::UNAUTHORIZED, build).await
+}
+
+/// The same for vendors that say in another way than by 401 that the credential
+/// is stale, or say something else by 401.
+///
+/// A source may answer with the value that it gave before, if it is too early
+/// for another; then the call is not repeated.
+///
+/// # Errors
+/// As for [`call_with`].
+pub async fn call_renewing(
+    cx: &CallContext,
+    credential: &Credential,
+    is_stale: impl Fn(&HttpResponse) -> bool + Send,
+    build: impl Fn(&SecretString) -> Result<HttpRequest> + Send,
+) -> Result<HttpResponse> {
     let secret = credential.value(cx).await?;
-    let answer = cx.http()?.send(build(&secret)?, cx.remaining()).await?;
+    let answer = call(cx, build(&secret)?).await?;
     if answer.status().is_success() {
         return Ok(answer);
     }
     // Apart and boxed: most calls succeed and should not carry this along.
     Box::pin(async move {
-        if answer.status() == StatusCode::UNAUTHORIZED
+        if is_stale(&answer)
             && let Some(fresh) = credential.renewed(cx, &secret).await?
+            && fresh.expose_secret() != secret.expose_secret()
         {
             let answer = call(cx, build(&fresh)?).await?;
             return Ok(blotted(answer, &fresh, &build(&fresh)?));
@@ -50,7 +75,12 @@ pub async fn call_with(
     .await
 }
 
-fn blotted(mut answer: HttpResponse, secret: &SecretString, request: &HttpRequest) -> HttpResponse {
+/// `answer` without what it repeats of `secret` and of the sensitive headers of `request`; a success as it is.
+pub(crate) fn blotted(
+    mut answer: HttpResponse,
+    secret: &SecretString,
+    request: &HttpRequest,
+) -> HttpResponse {
     if answer.status().is_success() {
         return answer;
     }

@@ -15,16 +15,24 @@ use crate::error::Result;
 mod body;
 mod call;
 pub mod classify;
+mod demands;
 #[cfg(feature = "http-client")]
 mod over_hyper;
 #[cfg(feature = "http-client")]
 mod over_reqwest;
+#[cfg(feature = "http-client")]
+mod public;
 
-pub use call::{call, call_with, secret_header};
+#[cfg(any(feature = "ses", feature = "sns"))]
+pub(crate) use call::blotted;
+pub use call::{call, call_renewing, call_with, secret_header};
+pub use demands::Demands;
 #[cfg(feature = "http-client")]
 pub use over_hyper::HyperTransport;
 #[cfg(feature = "http-client")]
 pub use over_reqwest::ReqwestTransport;
+#[cfg(feature = "http-client")]
+pub use public::{is_public, literal};
 
 /// A request, complete and ready to be sent.
 pub type HttpRequest = http::Request<Bytes>;
@@ -34,6 +42,9 @@ pub type HttpResponse = http::Response<Bytes>;
 /// The most that is read of an answer's body, in bytes; the rest is dropped
 /// with the connection.
 pub const MAX_BODY: usize = 64 * 1024;
+
+/// The code of the error that a request gets which may go to public addresses only and would not.
+pub const NOT_PUBLIC: &str = "not_public";
 
 /// Marks, as an extension, an answer whose body was longer than [`MAX_BODY`].
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +66,11 @@ pub trait HttpTransport: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `Transport` and `Timeout`, with the certainty described above.
     async fn send(&self, request: HttpRequest, timeout: Option<Duration>) -> Result<HttpResponse>;
+
+    /// True if a request that demands so is sent so. A transport that knows no demands keeps none.
+    fn keeps(&self, demands: Demands) -> bool {
+        demands == Demands::NONE
+    }
 }
 
 /// What the built-in transports have in common.

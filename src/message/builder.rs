@@ -20,11 +20,13 @@ pub struct Builder<M> {
     pub(super) message: M,
     pub(super) addressed: bool,
     faults: Vec<Error>,
+    /// What is done to the message when all else is said.
+    last: Option<fn(M) -> M>,
 }
 
 impl<M: Message> Builder<M> {
     pub(super) fn new(message: M) -> Self {
-        Self { message, addressed: false, faults: Vec::new() }
+        Self { message, addressed: false, faults: Vec::new(), last: None }
     }
 
     /// Adds a wish that only one vendor understands; skipped by others.
@@ -38,6 +40,9 @@ impl<M: Message> Builder<M> {
     /// # Errors
     /// One error that names every field that cannot be right.
     pub fn build(mut self) -> Result<M> {
+        if let Some(last) = self.last {
+            self.message = last(self.message);
+        }
         if self.addressed {
             self.faults.extend(self.message.faults());
         } else if self.faults.is_empty() {
@@ -81,6 +86,12 @@ impl<M: Message> Builder<M> {
         // A message whose only recipient could not be parsed holds a placeholder.
         next.addressed = next.faults.len() == before || next.message.recipient_count() > 1;
         next
+    }
+
+    /// Changes the message when it is built, whatever else the builder is told before.
+    pub(super) fn at_last(mut self, change: fn(M) -> M) -> Self {
+        self.last = Some(change);
+        self
     }
 
     pub(super) fn with(mut self, change: impl FnOnce(&mut M)) -> Self {

@@ -83,18 +83,20 @@ features! {
     REPLY_TO = 26, "reply-to";
     /// A sound of the app's own.
     SOUND = 27, "sound";
+    /// A push message to a browser's subscription.
+    SUBSCRIPTION = 28, "subscription";
     /// Words by which the vendor groups its statistics.
-    TAGS = 28, "tags";
+    TAGS = 29, "tags";
     /// A thread within a chat.
-    THREAD = 29, "thread";
+    THREAD = 30, "thread";
     /// A push message to all subscribers of a topic.
-    TOPIC = 30, "topic";
+    TOPIC = 31, "topic";
     /// How long a vendor keeps trying.
-    TTL = 31, "ttl";
+    TTL = 32, "ttl";
     /// A template that is kept at the vendor.
-    VENDOR_TEMPLATE = 32, "vendor template";
+    VENDOR_TEMPLATE = 33, "vendor template";
     /// Moving pictures as media.
-    VIDEO = 33, "video";
+    VIDEO = 34, "video";
 }
 
 impl Features {

@@ -9,17 +9,19 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    address::{ChatId, DeviceToken, EmailAddress, PhoneNumber, Topic},
+    address::{ChatId, DeviceToken, EmailAddress, PhoneNumber, Topic, WebSubscription},
     error::{Error, Result},
 };
 
 mod builder;
 mod chat;
+mod condition;
 mod content;
 mod email;
 mod features;
 mod files;
 mod media;
+mod money;
 mod payload;
 mod push;
 mod sms;
@@ -31,10 +33,14 @@ pub use content::Content;
 pub use email::{Email, Header, ListUnsubscribe, VendorTemplate};
 pub use features::Features;
 pub use media::{Attachment, ContentType, File, FileName, Location, Media, MediaKind, MediaSource};
+pub use money::Money;
 pub use payload::Payload;
 pub use push::{Push, PushAction, PushTarget};
-pub use sms::Sms;
-pub use whatsapp::{ListRow, ListSection, ReplyButton, WhatsApp, WhatsAppContent, WhatsAppTemplate};
+pub use sms::{PriceList, Sms, SmsEncoding, SmsLength};
+pub use whatsapp::{
+    ListRow, ListSection, ReplyButton, TemplateButton, TemplateButtonValue, TemplateHeader, WhatsApp,
+    WhatsAppContent, WhatsAppTemplate,
+};
 
 /// The way by which a message reaches its reader.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -122,6 +128,8 @@ pub enum Recipient<'a> {
     Email(&'a EmailAddress),
     /// A telephone.
     Phone(&'a PhoneNumber),
+    /// A browser; its text is the endpoint.
+    Subscription(&'a WebSubscription),
     /// All subscribers of a topic.
     Topic(&'a Topic),
 }
@@ -135,6 +143,7 @@ impl<'a> Recipient<'a> {
             Self::Device(token) => token.as_str(),
             Self::Email(address) => address.as_str(),
             Self::Phone(number) => number.as_str(),
+            Self::Subscription(browser) => browser.endpoint().as_str(),
             Self::Topic(topic) => topic.as_str(),
         }
     }
@@ -147,6 +156,7 @@ impl<'a> Recipient<'a> {
             Self::Device(token) => token.shared(),
             Self::Email(address) => address.shared(),
             Self::Phone(number) => number.shared(),
+            Self::Subscription(browser) => browser.endpoint().shared(),
             Self::Topic(topic) => topic.shared(),
         }
     }

@@ -4,13 +4,16 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Builder, Channel, Content, Features, Message, Need, Priority, Recipient, VendorOption, sealed};
+use super::{
+    Builder, Channel, Content, Features, Message, Need, Priority, Recipient, VendorOption,
+    condition::check_condition, sealed,
+};
 use crate::{
-    address::{DeviceToken, Topic, WebUrl, is_hostile},
-    error::{Error, Result},
+    address::{DeviceToken, Topic, WebSubscription, WebUrl, is_hostile},
+    error::Error,
 };
 
-/// A notification to a device, a topic, or a condition over topics.
+/// A notification to a device, a browser, a topic, or a condition over topics.
 ///
 /// ```
 /// use tidings::Push;
@@ -65,6 +68,8 @@ pub struct Push {
 pub enum PushTarget {
     /// All who match a condition such as `'news' in topics && 'de' in topics`.
     Condition(Arc<str>),
+    /// One browser.
+    Subscription(WebSubscription),
     /// One device.
     Token(DeviceToken),
     /// All subscribers of a topic.
@@ -79,9 +84,6 @@ pub struct PushAction {
     /// Its label.
     pub title: Arc<str>,
 }
-
-/// A condition names at most five topics (FCM, "Send messages to topics").
-const CONDITION_TOPICS: usize = 5;
 
 impl Push {
     /// Starts a notification.
@@ -107,6 +109,13 @@ impl Builder<Push> {
     /// To one device.
     pub fn token<V: TryInto<DeviceToken, Error: Into<Error>>>(self, token: V) -> Self {
         self.addressed("to.token", token, |push, token| push.to = PushTarget::Token(token))
+    }
+
+    /// To one browser: what its `PushSubscription` says as JSON.
+    pub fn subscription<V: TryInto<WebSubscription, Error: Into<Error>>>(self, browser: V) -> Self {
+        self.addressed("to.subscription", browser, |push, browser| {
+            push.to = PushTarget::Subscription(browser);
+        })
     }
 
     /// To all subscribers of a topic.
@@ -181,19 +190,6 @@ impl Builder<Push> {
     }
 }
 
-fn check_condition(condition: &str) -> Result<()> {
-    let topics = condition.matches("in topics").count();
-    if topics == 0
-        || topics > CONDITION_TOPICS
-        || condition.len() > 5_000
-        || condition.chars().any(is_hostile)
-    {
-        let why = "expected one to five topics, such as 'news' in topics && 'de' in topics";
-        return Err(Error::invalid("to.condition", why));
-    }
-    Ok(())
-}
-
 impl sealed::Sealed for Push {
     const NEEDS: &'static [Need<Self>] = &[
         (Features::ACTIONS, "actions", |m| !m.actions.is_empty()),
@@ -204,6 +200,7 @@ impl sealed::Sealed for Push {
         (Features::IMAGE, "image", |m| m.image.is_some()),
         (Features::PRIORITY, "priority", |m| m.priority != Priority::Normal),
         (Features::SOUND, "sound", |m| m.sound.is_some()),
+        (Features::SUBSCRIPTION, "to.subscription", |m| matches!(m.to, PushTarget::Subscription(_))),
         (Features::TOPIC, "to.topic", |m| matches!(m.to, PushTarget::Topic(_))),
         (Features::TTL, "ttl", |m| m.ttl.is_some()),
     ];
@@ -233,6 +230,7 @@ impl Message for Push {
     fn recipient(&self, index: usize) -> Option<Recipient<'_>> {
         (index == 0).then_some(match &self.to {
             PushTarget::Condition(condition) => Recipient::Condition(condition),
+            PushTarget::Subscription(browser) => Recipient::Subscription(browser),
             PushTarget::Token(token) => Recipient::Device(token),
             PushTarget::Topic(topic) => Recipient::Topic(topic),
         })

@@ -102,7 +102,7 @@ pub struct ListRow {
 }
 
 /// A template that WhatsApp has approved, with what fills it.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WhatsAppTemplate {
     /// Its name at Meta, or its content SID at Twilio (`HX…`).
@@ -112,18 +112,75 @@ pub struct WhatsAppTemplate {
     /// Its parameters by name or by number, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<(Arc<str>, Arc<str>)>,
+    /// What stands above the words, if the template leaves that open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<TemplateHeader>,
+    /// What fills the buttons that the template leaves open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<TemplateButton>,
+}
+
+/// What stands above the words of a template.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TemplateHeader {
+    /// A point on the map.
+    Location(Location),
+    /// A picture, film or file.
+    Media(Media),
+    /// What fills the one parameter of a header of words, by name or number.
+    Text(Arc<str>, Arc<str>),
+}
+
+/// What fills one button of a template.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TemplateButton {
+    /// Which of the template's buttons, from zero.
+    pub index: u8,
+    /// What fills it.
+    pub value: TemplateButtonValue,
+}
+
+/// What a button of a template is filled with.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TemplateButtonValue {
+    /// What the button answers with.
+    Answer(Arc<str>),
+    /// The code that the button copies.
+    Code(Arc<str>),
+    /// What is put behind the button's link.
+    LinkEnd(Arc<str>),
 }
 
 impl WhatsAppTemplate {
     /// A template without parameters.
     pub fn new(name: impl Into<Arc<str>>, language: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), language: language.into(), parameters: Vec::new() }
+        let (name, language) = (name.into(), language.into());
+        Self { name, language, parameters: Vec::new(), header: None, buttons: Vec::new() }
     }
 
     /// Adds a parameter.
     #[must_use]
     pub fn with(mut self, name: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
         self.parameters.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets what stands above the words.
+    #[must_use]
+    pub fn header(mut self, header: TemplateHeader) -> Self {
+        self.header = Some(header);
+        self
+    }
+
+    /// Fills the button at `index`, counted from zero.
+    #[must_use]
+    pub fn button(mut self, index: u8, value: TemplateButtonValue) -> Self {
+        self.buttons.push(TemplateButton { index, value });
         self
     }
 }
@@ -140,9 +197,14 @@ impl WhatsApp {
         })
     }
 
+    /// The piece of media that it is, or that its template has above the words.
     fn media(&self) -> Option<&Media> {
         match &self.content {
-            WhatsAppContent::Media(media) => Some(media),
+            WhatsAppContent::Media(media)
+            | WhatsAppContent::Template(WhatsAppTemplate {
+                header: Some(TemplateHeader::Media(media)),
+                ..
+            }) => Some(media),
             _ => None,
         }
     }

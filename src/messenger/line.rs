@@ -341,7 +341,7 @@ fn told(recipient: u32, events: &[Event], error: &Error) -> Outcome {
     let of = |kind| events.iter().find(|event| event.recipient == Some(recipient) && event.kind == kind);
     if let Some(event) = of(EventKind::Accepted) {
         let (vendor_id, provider) = (event.vendor_id.clone(), event.provider.clone());
-        return Outcome::Accepted { vendor_id, provider };
+        return Outcome::Accepted { vendor_id, provider, cost: event.cost() };
     }
     match of(EventKind::Unknown) {
         Some(event) => {

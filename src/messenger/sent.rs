@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt};
 use crate::{
     error::{Certainty, Error, ErrorKind, Result},
     id::MessageId,
-    message::Channel,
+    message::{Channel, Money},
     provider::{Outcome, Receipt},
 };
 
@@ -27,6 +27,13 @@ impl Sent {
     /// How many recipients were accepted.
     pub fn accepted_count(&self) -> usize {
         self.outcomes.iter().filter(|outcome| outcome.is_accepted()).count()
+    }
+
+    /// What the vendors say that they charge for all recipients together, if all of those that
+    /// were accepted have a price, in one currency.
+    pub fn cost(&self) -> Option<Money> {
+        let mut costs = self.outcomes.iter().filter(|outcome| outcome.is_accepted()).map(Outcome::cost);
+        costs.next()??.plus_all(costs)
     }
 
     /// The vendor's id of the first recipient that was accepted.

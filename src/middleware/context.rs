@@ -87,10 +87,10 @@ impl<'a, M: Message> Attempt<'a, M> {
         let recipients = self.item.message().recipient_count();
         for position in 0..recipients {
             match answer.as_ref().map(|receipt| &receipt.outcomes[position]) {
-                Ok(Outcome::Accepted { vendor_id, .. }) => {
+                Ok(Outcome::Accepted { vendor_id, cost, .. }) => {
                     let mut event = self.event(position, EventKind::Accepted);
                     event.vendor_id.clone_from(vendor_id);
-                    self.note(event);
+                    self.note(cost.iter().copied().fold(event, Event::with_cost));
                 }
                 Ok(Outcome::Refused(error) | Outcome::Unknown(error)) | Err(error) => {
                     self.failed(position, error)

@@ -15,7 +15,6 @@ use crate::{
 };
 
 mod breaker;
-mod concurrent;
 mod context;
 mod gate;
 mod pauses;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Layer, concurrent::in_order, wraps_vendor};
+use super::{Layer, wraps_vendor};
 use crate::{
+    concurrent::in_order,
     context::CallContext,
     error::Result,
     message::Message,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::schema::Schema;
 use crate::{
     error::{Error, Result},
-    message::{Channel, Chat, Email, Push, Sms, WhatsApp},
+    message::{Channel, Chat, Email, Message, Push, Sms, WhatsApp},
     provider::{Capabilities, Provider, Vendor},
     webhook::Webhook,
 };
@@ -78,6 +78,24 @@ impl fmt::Debug for Built {
     }
 }
 
+/// A message whose sender a vendor may be.
+pub trait Role: Message {
+    /// The vendor as the sender of these messages.
+    fn of(built: &Built) -> Option<Arc<dyn Provider<Self>>>;
+}
+
+macro_rules! roles {
+    ($($message:ident $field:ident),+) => {$(
+        impl Role for $message {
+            fn of(built: &Built) -> Option<Arc<dyn Provider<Self>>> {
+                built.$field.clone()
+            }
+        }
+    )+};
+}
+
+roles!(Chat chat, Email email, Push push, Sms sms, WhatsApp whatsapp);
+
 /// A row: the configuration, the capabilities by channel, and in which other roles the provider serves.
 macro_rules! row {
     ($title:literal, $config:path, [$($channel:ident $field:ident: $capabilities:expr),+] $(, $webhook:ident)?) => {{
@@ -100,12 +118,24 @@ macro_rules! row {
 
 /// The vendors that were compiled in, by their names.
 pub const ENTRIES: &[Entry] = &[
+    #[cfg(feature = "apns")]
+    row!("Apple Push Notification service", super::apns::ApnsConfig, [Push push: super::apns::CAPABILITIES]),
     #[cfg(feature = "fcm")]
     row!("Firebase Cloud Messaging", super::fcm::FcmConfig, [Push push: super::fcm::CAPABILITIES]),
+    #[cfg(feature = "mailgun")]
+    row!("Mailgun", super::mailgun::MailgunConfig, [Email email: super::mailgun::CAPABILITIES], webhook),
+    #[cfg(feature = "meta")]
+    row!("Meta Cloud API", super::meta::MetaConfig, [WhatsApp whatsapp: super::meta::CAPABILITIES], webhook),
+    #[cfg(feature = "postmark")]
+    row!("Postmark", super::postmark::PostmarkConfig, [Email email: super::postmark::CAPABILITIES], webhook),
     #[cfg(feature = "sendgrid")]
     row!("SendGrid", super::sendgrid::SendGridConfig, [Email email: super::sendgrid::CAPABILITIES], webhook),
+    #[cfg(feature = "ses")]
+    row!("Amazon SES", super::ses::SesConfig, [Email email: super::ses::CAPABILITIES], webhook),
     #[cfg(feature = "smtp")]
     row!("SMTP", super::smtp::SmtpConfig, [Email email: super::smtp::CAPABILITIES]),
+    #[cfg(feature = "sns")]
+    row!("Amazon SNS", super::sns::SnsConfig, [Sms sms: super::sns::CAPABILITIES], webhook),
     #[cfg(feature = "telegram")]
     row!("Telegram", super::telegram::TelegramConfig, [Chat chat: super::telegram::CAPABILITIES]),
     #[cfg(feature = "twilio")]
@@ -115,6 +145,10 @@ pub const ENTRIES: &[Entry] = &[
         [Sms sms: super::twilio::SMS, WhatsApp whatsapp: super::twilio::WHATSAPP],
         webhook
     ),
+    #[cfg(feature = "vonage")]
+    row!("Vonage", super::vonage::VonageConfig, [Sms sms: super::vonage::CAPABILITIES], webhook),
+    #[cfg(feature = "webpush")]
+    row!("Web Push", super::webpush::WebPushConfig, [Push push: super::webpush::CAPABILITIES]),
 ];
 
 /// The vendor of this name.

@@ -21,13 +21,29 @@ pub mod preview;
 )]
 pub mod schema;
 
+#[cfg(feature = "apns")]
+pub mod apns;
 #[cfg(feature = "fcm")]
 pub mod fcm;
+#[cfg(feature = "mailgun")]
+pub mod mailgun;
+#[cfg(feature = "meta")]
+pub mod meta;
+#[cfg(feature = "postmark")]
+pub mod postmark;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
+#[cfg(feature = "ses")]
+pub mod ses;
 #[cfg(feature = "smtp")]
 pub mod smtp;
+#[cfg(feature = "sns")]
+pub mod sns;
 #[cfg(feature = "telegram")]
 pub mod telegram;
 #[cfg(feature = "twilio")]
 pub mod twilio;
+#[cfg(feature = "vonage")]
+pub mod vonage;
+#[cfg(feature = "webpush")]
+pub mod webpush;

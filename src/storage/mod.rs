@@ -2,7 +2,8 @@
 //!
 //! [`Messages`] is the one part that must be atomic: each write stores state and events in one
 //! transaction. [`BlobStore`] keeps attachments, [`SuppressionStore`] who must not be written to,
-//! [`SharedLimits`] the counters of limits that several workers share. [`Store`] is all four.
+//! [`SharedLimits`] the counters of limits that several workers share. [`Store`] is all four. [`Documents`] keeps
+//! small documents of the rooms that are built on these.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -18,6 +19,7 @@ use crate::{
     time::Timestamp,
 };
 
+mod documents;
 mod forward;
 mod memory;
 mod outbox;
@@ -33,6 +35,7 @@ mod sql;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 
+pub use documents::{Document, Documents, Expected};
 pub use memory::MemoryStore;
 pub use outbox::{
     Cancelled, Claim, Claimed, Enqueued, Entry, Lane, Lease, Leased, Next, Pause, Place, QueueState, Scope,

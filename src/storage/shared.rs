@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{BlobStore, Messages, RateAsk, SharedLimits, Suppression, SuppressionStore};
+use super::{
+    BlobStore, Document, Documents, Expected, Messages, RateAsk, SharedLimits, Suppression, SuppressionStore,
+};
 use crate::{
     error::Result,
     id::{Fingerprint, TenantId},
@@ -54,5 +56,47 @@ impl<S: SuppressionStore + ?Sized> SuppressionStore for Arc<S> {
 impl<S: SharedLimits + ?Sized> SharedLimits for Arc<S> {
     async fn take(&self, asks: &[RateAsk]) -> Result<Option<Duration>> {
         (**self).take(asks).await
+    }
+}
+
+#[async_trait]
+impl<S: Documents + ?Sized> Documents for Arc<S> {
+    async fn put_document(
+        &self,
+        tenant: &TenantId,
+        shelf: &str,
+        key: &str,
+        body: Bytes,
+        expected: Expected,
+    ) -> Result<u64> {
+        (**self).put_document(tenant, shelf, key, body, expected).await
+    }
+
+    async fn document(&self, tenant: &TenantId, shelf: &str, key: &str) -> Result<Option<Document>> {
+        (**self).document(tenant, shelf, key).await
+    }
+
+    async fn documents(
+        &self,
+        tenant: &TenantId,
+        shelf: &str,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<Document>> {
+        (**self).documents(tenant, shelf, after, most).await
+    }
+
+    async fn remove_document(
+        &self,
+        tenant: &TenantId,
+        shelf: &str,
+        key: &str,
+        expected: Expected,
+    ) -> Result<bool> {
+        (**self).remove_document(tenant, shelf, key, expected).await
+    }
+
+    async fn shelf_version(&self, tenant: &TenantId, shelf: &str) -> Result<u64> {
+        (**self).shelf_version(tenant, shelf).await
     }
 }

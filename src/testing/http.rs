@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use super::{lock, script::reset};
 use crate::{
     error::{Certainty, Error, ErrorKind, Result},
-    http::{HttpRequest, HttpResponse, HttpTransport, MAX_BODY, Truncated},
+    http::{Demands, HttpRequest, HttpResponse, HttpTransport, MAX_BODY, Truncated},
     time::{Clock, SystemClock},
 };
 
@@ -270,6 +270,11 @@ impl HttpTransport for ScriptedHttp {
             None => Err(Error::new(ErrorKind::Internal, "the HTTP script has ended; add an answer")
                 .with_certainty(Certainty::NotSent)),
         }
+    }
+
+    /// It connects to nobody; the requests it notes carry what they demand.
+    fn keeps(&self, _: Demands) -> bool {
+        true
     }
 }
 

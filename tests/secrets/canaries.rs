@@ -19,10 +19,12 @@ use tidings::{
     CallContext, CredentialSource, Error, Issued, Result,
     providers::{
         fcm::{FcmConfig, ServiceAccount},
+        meta::MetaConfig,
         sendgrid::SendGridConfig,
         smtp::SmtpConfig,
         telegram::TelegramConfig,
         twilio::TwilioConfig,
+        vonage::VonageConfig,
     },
 };
 
@@ -126,6 +128,12 @@ impl Account {
         Self { json, key_lines }
     }
 
+    /// As an application of Vonage's.
+    pub(crate) fn application(&self) -> VonageConfig {
+        let pem = self.json["private_key"].as_str().unwrap_or_default().to_owned();
+        VonageConfig::with_application("abcd1234", "78d335fa", pem)
+    }
+
     pub(crate) fn config(&self) -> FcmConfig {
         FcmConfig::new(ServiceAccount::from_json(&self.json.to_string()).expect("whole"))
     }
@@ -144,6 +152,20 @@ pub(crate) fn twilio() -> TwilioConfig {
 pub(crate) fn twilio_by_key() -> TwilioConfig {
     let key = SID.replace("AC", "SK");
     TwilioConfig::with_api_key(SID, key, "c4n4ry-secret").auth_token("c4n4ry-auth")
+}
+
+pub(crate) fn meta() -> MetaConfig {
+    MetaConfig::new("106540352242922", "EAAG-c4n4ry")
+        .app_secret("c4n4ry-app".to_owned())
+        .verify_token("c4n4ry-verify".to_owned())
+        .echo_key("c4n4ry-echo".to_owned())
+}
+
+pub(crate) fn vonage() -> VonageConfig {
+    VonageConfig::new("abcd1234", "c4n4ry-secret")
+        .signature_secret("c4n4ry-signature".to_owned())
+        .echo_key("c4n4ry-echo".to_owned())
+        .status_callback("https://hook:c4n4ry@example.org/in?token=c4n4ry".parse().expect("a link"))
 }
 
 pub(crate) fn telegram() -> TelegramConfig {

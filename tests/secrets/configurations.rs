@@ -8,13 +8,13 @@ use tidings::{
     Credential, Messenger, Result,
     http::ReqwestTransport,
     providers::{
-        fcm::FcmConfig, sendgrid::SendGridConfig, smtp::SmtpConfig, telegram::TelegramConfig,
-        twilio::TwilioConfig,
+        fcm::FcmConfig, meta::MetaConfig, sendgrid::SendGridConfig, smtp::SmtpConfig,
+        telegram::TelegramConfig, twilio::TwilioConfig, vonage::VonageConfig,
     },
 };
 
 use crate::canaries::{
-    Account, NUMBER, Printed, SID, Vault, sendgrid, smtp, telegram, twilio, twilio_by_key,
+    Account, NUMBER, Printed, SID, Vault, meta, sendgrid, smtp, telegram, twilio, twilio_by_key, vonage,
 };
 
 #[test]
@@ -24,12 +24,17 @@ fn debug_of_configurations_vendors_and_messengers() {
     printed.secrets.extend(account.key_lines.iter().cloned());
     let fetched = Credential::fetched(Vault::default());
     let fcm = FcmConfig::with_credential("harbour", "ya29.c4n4ry");
-    let configs: [&dyn Debug; 13] = [
+    let configs: [&dyn Debug; 18] = [
         &sendgrid().webhook_key("c4n4ry-webhook"),
         &sendgrid().base_url(login),
         &twilio(),
         &twilio().base_url(login),
         &twilio_by_key(),
+        &meta(),
+        &meta().base_url(login),
+        &vonage(),
+        &vonage().base_url(login),
+        &account.application(),
         &telegram(),
         &telegram().base_url(login),
         &account.config(),
@@ -48,6 +53,11 @@ fn debug_of_configurations_vendors_and_messengers() {
     printed.result("twilio", &twilio().build());
     printed.result("twilio by key", &twilio_by_key().build());
     printed.result("twilio with a login", &twilio().base_url(login).build());
+    printed.result("meta", &meta().build());
+    printed.result("meta with a login", &meta().base_url(login).build());
+    printed.result("vonage", &vonage().build());
+    printed.result("vonage with a login", &vonage().base_url(login).build());
+    printed.result("vonage with an application", &account.application().build());
     printed.result("telegram", &telegram().build());
     printed.result("telegram with a login", &telegram().base_url(login).build());
     printed.result("fcm", &account.config().build());
@@ -127,6 +137,16 @@ fn configuration_files_that_are_wrong() {
     let file = json!({"account_sid": SID, "auth_token": "c4n4ry", "api_key": SID.replace("AC", "SK"),
         "api_secret": "c4n4ry", "echo_key": "c4n4ry"});
     read_wrongly(&mut printed, &file, &["/auth_token", "/api_secret", "/echo_key"], TwilioConfig::build);
+    let file = json!({"phone_number_id": "106540352242922", "access_token": "c4n4ry", "app_secret": "c4n4ry",
+        "verify_token": "c4n4ry", "echo_key": "c4n4ry"});
+    let fields = ["/access_token", "/app_secret", "/verify_token", "/echo_key"];
+    read_wrongly(&mut printed, &file, &fields, MetaConfig::build);
+    let file = json!({"api_key": "abcd1234", "api_secret": "c4n4ry", "signature_secret": "c4n4ry", "echo_key": "c4n4ry"});
+    let fields = ["/api_secret", "/signature_secret", "/echo_key"];
+    read_wrongly(&mut printed, &file, &fields, VonageConfig::build);
+    let file = json!({"api_key": "abcd1234", "api": "messages", "application_id": "78d335fa",
+        "private_key": account.json["private_key"]});
+    read_wrongly(&mut printed, &file, &["/private_key"], VonageConfig::build);
     read_wrongly(&mut printed, &json!({"token": "123:c4n4ry"}), &["/token"], TelegramConfig::build);
     let file = json!({"host": "127.0.0.1", "user": "shop", "password": "c4n4ry"});
     read_wrongly(&mut printed, &file, &["/password"], SmtpConfig::build);
@@ -187,6 +207,25 @@ fn variables_that_are_wrong() {
         ("TWILIO_ECHO_KEY", "c4n4ry"),
     ];
     vary(&mut printed, &vars, |vars| TwilioConfig::from_vars(vars), TwilioConfig::build);
+    let vars = [
+        ("WHATSAPP_PHONE_NUMBER_ID", "106540352242922"),
+        ("WHATSAPP_ACCESS_TOKEN", "c4n4ry"),
+        ("WHATSAPP_APP_SECRET", "c4n4ry"),
+        ("WHATSAPP_VERIFY_TOKEN", "c4n4ry"),
+        ("WHATSAPP_NUMBER", "+15005550006"),
+        ("WHATSAPP_ECHO_KEY", "c4n4ry"),
+    ];
+    vary(&mut printed, &vars, |vars| MetaConfig::from_vars(vars), MetaConfig::build);
+    let vars = [
+        ("VONAGE_API_KEY", "abcd1234"),
+        ("VONAGE_API_SECRET", "c4n4ry"),
+        ("VONAGE_API", "sms"),
+        ("VONAGE_FROM", "Shop"),
+        ("VONAGE_STATUS_CALLBACK", "https://hook:c4n4ry@example.org"),
+        ("VONAGE_SIGNATURE_SECRET", "c4n4ry"),
+        ("VONAGE_ECHO_KEY", "c4n4ry"),
+    ];
+    vary(&mut printed, &vars, |vars| VonageConfig::from_vars(vars), VonageConfig::build);
     let vars =
         [("TELEGRAM_BOT_TOKEN", "123:c4n4ry"), ("TELEGRAM_BASE_URL", "http://bots.internal:8081/c4n4ry")];
     vary(&mut printed, &vars, |vars| TelegramConfig::from_vars(vars), TelegramConfig::build);

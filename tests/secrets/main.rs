@@ -4,10 +4,12 @@
 #![cfg(all(
     feature = "testing",
     feature = "fcm",
+    feature = "meta",
     feature = "sendgrid",
     feature = "smtp",
     feature = "telegram",
-    feature = "twilio"
+    feature = "twilio",
+    feature = "vonage"
 ))]
 
 mod canaries;

@@ -5,10 +5,13 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderMap, Method, StatusCode};
 use tidings::storage::{Filter, Page};
 use tidings::{
-    AnyMessage, CallContext, Chat, Credential, Email, Messenger, MessengerBuilder, Push, Sms, Timestamp,
-    Vendor, WhatsApp,
+    AnyMessage, CallContext, Chat, Credential, Email, Messenger, MessengerBuilder, PhoneNumber, Push, Sms,
+    Timestamp, Vendor, WhatsApp,
     middleware::RetryPolicy,
-    providers::smtp::{SmtpConfig, SmtpTls},
+    providers::{
+        smtp::{SmtpConfig, SmtpTls},
+        vonage::VonageApi,
+    },
     testing::{HttpStep, ManualClock, ScriptedHttp, answer},
     webhook::{RawRequest, Webhook},
 };
@@ -18,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    canaries::{Account, Printed, Vault, sendgrid, telegram, twilio, twilio_by_key},
+    canaries::{Account, Printed, Vault, meta, sendgrid, telegram, twilio, twilio_by_key, vonage},
     support::Listener,
 };
 
@@ -29,6 +32,10 @@ fn email() -> AnyMessage {
 
 fn sms() -> AnyMessage {
     Sms::builder().from("+15005550001").to("+15005550006").body("Hi").build().expect("valid").into()
+}
+
+fn sender() -> PhoneNumber {
+    "+15005550001".parse().expect("valid")
 }
 
 fn whatsapp() -> AnyMessage {
@@ -116,6 +123,20 @@ async fn vendors_that_echo_what_they_were_sent() {
         hear(&mut printed, &name("twilio"), bare(), |b| b.sms(twilio().build()), sms()).await;
         let by_key = |b: MessengerBuilder| b.whatsapp(twilio_by_key().build());
         hear(&mut printed, &name("twilio by key"), bare(), by_key, whatsapp()).await;
+        hear(
+            &mut printed,
+            &name("meta"),
+            bare(),
+            |b| b.whatsapp(meta().number(sender()).build()),
+            whatsapp(),
+        )
+        .await;
+        hear(&mut printed, &name("vonage"), bare(), |b| b.sms(vonage().build()), sms()).await;
+        let messages = vonage().api(VonageApi::Messages);
+        let add = |b: MessengerBuilder| b.sms(messages.clone().build());
+        hear(&mut printed, &name("vonage's messages"), bare(), add, sms()).await;
+        let add = |b: MessengerBuilder| b.sms(account.application().build());
+        hear(&mut printed, &name("an application"), bare(), add, sms()).await;
         hear(&mut printed, &name("telegram"), bare(), |b| b.chat(telegram().build()), chat()).await;
         hear(&mut printed, &name("fcm's tokens"), bare(), |b| b.push(fcm.clone()), push()).await;
         let granted = (Some(token.clone()), step.clone());
@@ -137,7 +158,8 @@ async fn health_checks_and_webhooks() {
     printed.secrets.extend(account.key_lines.iter().cloned());
     let (sendgrid, twilio) = (sendgrid().build().expect("valid"), twilio().build().expect("valid"));
     let (telegram, fcm) = (telegram().build().expect("valid"), account.config().build().expect("valid"));
-    let vendors: [&dyn Vendor; 4] = [&sendgrid, &twilio, &telegram, &fcm];
+    let (meta, vonage) = (meta().build().expect("valid"), vonage().build().expect("valid"));
+    let vendors: [&dyn Vendor; 6] = [&sendgrid, &twilio, &telegram, &fcm, &meta, &vonage];
     for step in misdeeds() {
         let clock = clock();
         let http = ScriptedHttp::new().with_clock(Arc::new(clock.clone())).then_always([step.clone()]);
@@ -154,7 +176,7 @@ async fn health_checks_and_webhooks() {
     let url = "https://example.org/in?tidings=wrong";
     let call = RawRequest::new(Method::POST, url, headers, "a=b", Timestamp::from_secs(1_767_225_600));
     let cx = CallContext::default();
-    let called: [&dyn Webhook; 2] = [&sendgrid, &twilio];
+    let called: [&dyn Webhook; 4] = [&sendgrid, &twilio, &meta, &vonage];
     for vendor in called {
         let refused = vendor.verify(&cx, &call).await.expect_err("nobody signed it");
         printed.error("a webhook", &refused);

@@ -38,7 +38,7 @@ impl DurableHarness for InPostgres {
     }
 }
 
-tidings::storage_conformance! { mod direct; harness: InPostgres; also: wakes reopening }
+tidings::storage_conformance! { mod direct; harness: InPostgres; also: documents wakes reopening }
 
 struct BehindBouncer;
 
@@ -51,4 +51,4 @@ impl Harness for BehindBouncer {
     }
 }
 
-tidings::storage_conformance! { mod behind_pgbouncer; harness: BehindBouncer }
+tidings::storage_conformance! { mod behind_pgbouncer; harness: BehindBouncer; also: documents }

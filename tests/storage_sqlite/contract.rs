@@ -50,5 +50,5 @@ impl DurableHarness for File {
     }
 }
 
-tidings::storage_conformance! { mod in_one_file; harness: File::default(); also: wakes reopening }
+tidings::storage_conformance! { mod in_one_file; harness: File::default(); also: documents wakes reopening }
 tidings::storage_conformance! { mod with_files; harness: File::with_folder(); only: blobs }

@@ -39,9 +39,39 @@ pub(crate) async fn sends<M: Message>(
     compare(name, &http);
 }
 
+/// Sends `messages` as a batch and compares all requests with the file.
+pub(crate) async fn sends_batch<M: Message>(
+    name: &str,
+    provider: &impl Provider<M>,
+    messages: &[M],
+    answers: impl IntoIterator<Item = HttpResponse>,
+) {
+    let (cx, http) = context(answers);
+    let ids = (1..).map(|number| MessageId::from_uuid(uuid_of(number)));
+    let items: Vec<_> = messages
+        .iter()
+        .zip(ids)
+        .map(|(message, id)| Outgoing::new(message, id, &TenantId::DEFAULT, "key-1"))
+        .collect();
+    for result in provider.send_batch(&cx, &items).await {
+        result.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    compare(name, &http);
+}
+
+fn uuid_of(number: u32) -> uuid::Uuid {
+    uuid::Uuid::from_u128(0x019b_76da_a800_7000_8000_0000_0000_0000 + u128::from(number))
+}
+
 /// Compares all requests of `http` with the file.
 pub(crate) fn compare(name: &str, http: &ScriptedHttp) {
-    let shown: Vec<String> = http.requests().iter().map(|recorded| shown(&recorded.request)).collect();
+    compare_with(name, http, |text| text);
+}
+
+/// The same after `steady` took out of each request what is another each time.
+pub(crate) fn compare_with(name: &str, http: &ScriptedHttp, steady: impl Fn(String) -> String) {
+    let shown: Vec<String> =
+        http.requests().iter().map(|recorded| steady(shown(&recorded.request))).collect();
     let shown = shown.join("\n=====\n");
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/vendors/golden/{name}.http"));
     if std::env::var_os("TIDINGS_GOLDEN").is_some_and(|word| word == "write") {
@@ -91,4 +121,12 @@ fn without_boundary(text: String, request: &HttpRequest) -> String {
         Some((_, boundary)) => text.replace(boundary.trim_matches('"'), "BOUNDARY"),
         None => text,
     }
+}
+
+/// The text without the last part of a signed token: no ECDSA signature is made twice.
+pub(crate) fn without_signature(text: &str) -> String {
+    let start = text.find("eyJ").expect("a token");
+    let end = start + text[start..].find([',', '\n']).expect("an end");
+    let last = start + text[start..end].rfind('.').expect("three parts");
+    format!("{}.SIGNATURE{}", &text[..last], &text[end..])
 }

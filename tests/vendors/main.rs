@@ -3,15 +3,25 @@
 
 #![cfg(feature = "testing")]
 
+#[cfg(feature = "apns")]
+mod apns;
 #[cfg(feature = "fcm")]
 mod fcm;
 #[allow(dead_code, reason = "not every vendor has golden files")]
 mod golden;
 #[allow(dead_code, reason = "each vendor uses its part")]
 mod known;
+#[cfg(feature = "mailgun")]
+mod mailgun;
+#[cfg(feature = "meta")]
+mod meta;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
 #[cfg(feature = "telegram")]
 mod telegram;
 #[cfg(feature = "twilio")]
 mod twilio;
+#[cfg(feature = "vonage")]
+mod vonage;
+#[cfg(feature = "webpush")]
+mod webpush;

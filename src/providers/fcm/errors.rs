@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use serde::Deserialize;
 
 use crate::{
@@ -16,6 +17,8 @@ use crate::{
 
 /// "Exponential backoff with a minimum initial delay of 1 minute" (reference of `ErrorCode`).
 const QUOTA_DELAY: Duration = Duration::from_secs(60);
+/// A 401 that is not about our access token.
+const THIRD_PARTY_AUTH_ERROR: &str = "THIRD_PARTY_AUTH_ERROR";
 const FCM_ERROR: &str = "google.firebase.fcm.v1.FcmError";
 
 /// FCM's own reason, with what helps.
@@ -25,8 +28,10 @@ enum Refusal {
     Internal,
     #[error("a value of the request is wrong")]
     InvalidArgument,
-    #[error("the token is no registration token")]
+    #[error("the token is no registration token, says FCM's text")]
     InvalidToken,
+    #[error("the token is no registration token; forget it")]
+    NoToken,
     #[error("there is no such project here; check project_id and base_url")]
     NoProject,
     #[error("too many messages to this device, topic or project")]
@@ -50,7 +55,7 @@ impl Refusal {
         ("INVALID_ARGUMENT", Self::InvalidArgument),
         ("QUOTA_EXCEEDED", Self::QuotaExceeded),
         ("SENDER_ID_MISMATCH", Self::SenderIdMismatch),
-        ("THIRD_PARTY_AUTH_ERROR", Self::ThirdPartyAuth),
+        (THIRD_PARTY_AUTH_ERROR, Self::ThirdPartyAuth),
         ("UNAVAILABLE", Self::Unavailable),
         ("UNREGISTERED", Self::Unregistered),
     ];
@@ -64,23 +69,31 @@ impl Refusal {
         match self {
             Self::Internal | Self::Unavailable => ErrorKind::Unavailable,
             Self::InvalidArgument => ErrorKind::InvalidMessage,
-            Self::InvalidToken | Self::Unregistered => ErrorKind::InvalidRecipient,
+            // Under a wrong account every token is refused as another sender's, and what is told from a text is
+            // a guess: neither says that a token is dead.
+            Self::InvalidToken | Self::SenderIdMismatch => ErrorKind::InvalidRecipient,
             Self::NoProject => ErrorKind::Config,
+            Self::NoToken | Self::Unregistered => ErrorKind::Unregistered,
             Self::QuotaExceeded => ErrorKind::RateLimited,
-            // Of the configuration and not of the recipient: under a wrong account every token
-            // is refused so, and none of them is dead.
-            Self::SenderIdMismatch => ErrorKind::Permission,
             Self::ThirdPartyAuth => ErrorKind::Auth,
             Self::TooBig => ErrorKind::PayloadTooLarge,
         }
     }
 }
 
+/// True if another access token may do: the project's own keys for Apple and browsers are refused by 401 too.
+pub(super) fn is_stale(answer: &HttpResponse) -> bool {
+    answer.status() == StatusCode::UNAUTHORIZED && status(answer).own_code() != Some(THIRD_PARTY_AUTH_ERROR)
+}
+
+fn status(answer: &HttpResponse) -> Status {
+    serde_json::from_slice::<Failure>(answer.body()).map(|failure| failure.error).unwrap_or_default()
+}
+
 /// The error that an answer other than 2xx stands for.
 pub(super) fn refused(answer: &HttpResponse, device: Option<&DeviceToken>, now: Timestamp) -> Error {
     let by_status = error_for(answer, now);
-    let status =
-        serde_json::from_slice::<Failure>(answer.body()).map(|failure| failure.error).unwrap_or_default();
+    let status = status(answer);
     let error = match refusal(answer, &status, device) {
         Some(refusal) => {
             Error::new(refusal.kind(), told(&refusal.to_string(), &status, device)).with_source(refusal)
@@ -109,7 +122,7 @@ fn refusal(answer: &HttpResponse, status: &Status, device: Option<&DeviceToken>)
 
 fn of_argument(status: &Status, device: Option<&DeviceToken>) -> Refusal {
     if status.violations().any(|violation| violation.field == "message.token") {
-        return Refusal::InvalidToken;
+        return Refusal::NoToken;
     }
     let text = status.message.to_ascii_lowercase();
     let told = Refusal::TEXTS.iter().find(|(part, _)| text.contains(part)).map(|(_, refusal)| *refusal);
@@ -220,8 +233,8 @@ mod tests {
     fn codes_have_kind_certainty_and_retry() {
         let table: [(u16, &str, ErrorKind, Certainty, Retry); 9] = [
             (400, "INVALID_ARGUMENT", ErrorKind::InvalidMessage, NotSent, Retry::Never),
-            (404, "UNREGISTERED", ErrorKind::InvalidRecipient, NotSent, Retry::Never),
-            (403, "SENDER_ID_MISMATCH", ErrorKind::Permission, NotSent, Retry::Never),
+            (404, "UNREGISTERED", ErrorKind::Unregistered, NotSent, Retry::Never),
+            (403, "SENDER_ID_MISMATCH", ErrorKind::InvalidRecipient, NotSent, Retry::Never),
             (429, "QUOTA_EXCEEDED", ErrorKind::RateLimited, NotSent, ONE_MINUTE),
             (503, "UNAVAILABLE", ErrorKind::Unavailable, NotSent, Retry::Backoff),
             (500, "INTERNAL", ErrorKind::Unavailable, Unknown, Retry::Backoff),
@@ -261,7 +274,7 @@ mod tests {
         let dead = plain("The registration token is not a valid FCM registration token", "INVALID_ARGUMENT");
         let big = plain("Android message is too big", "INVALID_ARGUMENT");
         let table = [
-            (400, violation("message.token"), ErrorKind::InvalidRecipient, Some("to.token")),
+            (400, violation("message.token"), ErrorKind::Unregistered, Some("to.token")),
             (400, violation("message.data[0].value"), ErrorKind::InvalidMessage, Some("data[0].value")),
             (400, violation("message.android.ttl"), ErrorKind::InvalidMessage, Some("ttl")),
             (400, dead, ErrorKind::InvalidRecipient, None),

@@ -16,11 +16,23 @@ const MAX_TOPIC_PAYLOAD: usize = 2_048;
 /// Four weeks (reference of `AndroidConfig.ttl`).
 const MAX_TTL: Duration = Duration::from_secs(2_419_200);
 pub(super) fn check(push: &Push, web_actions: bool, options: &Options<'_>) -> Result<()> {
+    check_target(&push.to)?;
     check_actions(push, web_actions)?;
     check_ttl(push.ttl)?;
     check_data(&push.data)?;
     check_size(push)?;
     check_shown(push, options)
+}
+
+fn check_target(to: &PushTarget) -> Result<()> {
+    match to {
+        PushTarget::Subscription(_) => {
+            let why =
+                "FCM takes the registration tokens of its own library; send to subscriptions by webpush";
+            Err(Error::new(ErrorKind::Unsupported, why).with_field("to.subscription"))
+        }
+        PushTarget::Condition(_) | PushTarget::Token(_) | PushTarget::Topic(_) => Ok(()),
+    }
 }
 
 fn check_actions(push: &Push, web_actions: bool) -> Result<()> {
@@ -91,6 +103,6 @@ pub(super) fn is_shown(push: &Push) -> bool {
 pub(super) fn device(push: &Push) -> Option<&DeviceToken> {
     match &push.to {
         PushTarget::Token(token) => Some(token),
-        PushTarget::Condition(_) | PushTarget::Topic(_) => None,
+        PushTarget::Condition(_) | PushTarget::Subscription(_) | PushTarget::Topic(_) => None,
     }
 }

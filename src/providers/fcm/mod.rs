@@ -36,6 +36,9 @@
 //! - **Buttons**: HTTP v1 has a field for them for browsers alone; on phones the app defines them
 //!   (option `category` picks Apple's). A message with `actions` is therefore refused unless
 //!   [`FcmConfig::web_actions`] says that the tokens are browsers.
+//! - **A token that is dead** (`UNREGISTERED`, or `INVALID_ARGUMENT` that names the field `message.token`) is an
+//!   error of kind [`Unregistered`](crate::ErrorKind::Unregistered): forget it. `SENDER_ID_MISMATCH` is
+//!   `invalid_recipient`: under a wrong account every token is refused so, and none of them is dead.
 //! - Refused before the call: more than 4,096 octets of texts and data (2,048 to topics and
 //!   conditions), a `ttl` over 4 weeks, the data keys `from`, `notification`, `message_type`,
 //!   `google`, `gcm` and those that start with `google.` or `gcm.`.
@@ -73,12 +76,13 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Uri;
+use secrecy::SecretString;
 
 use crate::{
     address::shown_url,
     context::CallContext,
     error::Result,
-    http::{HttpResponse, call_with},
+    http::{HttpResponse, call_renewing},
     message::{Features, Push},
     provider::{Capabilities, Health, Outgoing, Provider, Receipt, Vendor},
     secret::Credential,
@@ -124,7 +128,8 @@ pub struct Fcm {
 
 impl Fcm {
     async fn post(&self, cx: &CallContext, body: Bytes) -> Result<HttpResponse> {
-        call_with(cx, &self.credential, |token| wire::request(&self.endpoint, token, body.clone())).await
+        let build = |token: &SecretString| wire::request(&self.endpoint, token, body.clone());
+        call_renewing(cx, &self.credential, errors::is_stale, build).await
     }
 
     async fn deliver(&self, cx: &CallContext, push: &Push) -> Result<Receipt> {

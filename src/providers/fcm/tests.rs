@@ -271,6 +271,22 @@ async fn a_401_renews_the_token_once() {
 }
 
 #[tokio::test]
+async fn a_401_about_apples_key_renews_no_token() {
+    let denied = r#"{"error":{"status":"UNAUTHENTICATED","details":[
+        {"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":"THIRD_PARTY_AUTH_ERROR"}]}}"#;
+    let push = Push::builder().token("d").title("t").build().expect("valid");
+    let fcm =
+        FcmConfig::with_credential("harbour", Credential::fetched(Tokens::default())).build().expect("whole");
+    let (script, cx) = world([answer(401, denied), answer(200, SENT)]);
+    let error = send(&fcm, &cx, &push).await.expect_err("the project's key is wrong");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Auth, Some("THIRD_PARTY_AUTH_ERROR")));
+    send(&fcm, &cx, &push).await.expect("sent with the first token");
+    let requests = script.requests();
+    assert_eq!(requests.len(), 2);
+    assert!(requests.iter().all(|r| r.request.headers()["authorization"] == "Bearer token-0"));
+}
+
+#[tokio::test]
 async fn failures_name_the_instance_and_are_honest_about_what_was_sent() {
     let push = Push::builder().token("d").title("t").build().expect("valid");
     let fcm = config().build().expect("whole");

@@ -7,10 +7,7 @@ use aws_lc_rs::{
     rand::SystemRandom,
     signature::{RSA_PKCS1_SHA256, RsaKeyPair},
 };
-use base64::{
-    Engine as _,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderValue, Method, Uri, header::CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -23,7 +20,10 @@ use crate::{
         HttpRequest, HttpResponse, call,
         classify::{error_for, excerpt, not_understood},
     },
-    providers::shared::settings::secure_uri,
+    providers::shared::{
+        jws::{der_of_pem, unsigned},
+        settings::secure_uri,
+    },
     secret::{CredentialSource, Issued},
     time::Timestamp,
 };
@@ -62,7 +62,7 @@ impl AccessTokens {
             iat: now.as_secs(),
             exp: (now + LIFETIME).as_secs(),
         };
-        let mut token = format!("{}.{}", encoded(&header)?, encoded(&claims)?);
+        let mut token = unsigned(&header, &claims)?;
         let mut signature = vec![0; self.key.public_modulus_len()];
         self.key
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
@@ -118,23 +118,12 @@ struct Claims<'a> {
     exp: i64,
 }
 
-fn encoded(part: &impl Serialize) -> Result<String> {
-    let json = serde_json::to_vec(part)
-        .map_err(|e| Error::new(ErrorKind::Internal, "the assertion cannot be written").with_source(e))?;
-    Ok(URL_SAFE_NO_PAD.encode(json))
-}
-
-/// The key of a PEM text (RFC 7468).
 fn private_key(pem: &str) -> Result<RsaKeyPair> {
     let wrong = || {
         let why = "the service account's private_key must be PEM (-----BEGIN PRIVATE KEY-----, PKCS#8) of an RSA key";
         Error::config(why)
     };
-    let (_, rest) = pem.split_once("-----BEGIN PRIVATE KEY-----").ok_or_else(wrong)?;
-    let (base64, _) = rest.split_once("-----END PRIVATE KEY-----").ok_or_else(wrong)?;
-    // Environment variables often carry the JSON's line breaks as a backslash and an n.
-    let compact: String = base64.replace("\\n", "").split_whitespace().collect();
-    let der = STANDARD.decode(compact).map_err(|_| wrong())?;
+    let der = der_of_pem("PRIVATE KEY", pem).ok_or_else(wrong)?;
     RsaKeyPair::from_pkcs8(&der).map_err(|_| wrong())
 }
 
@@ -213,7 +202,7 @@ mod tests {
     fn pem() -> String {
         let key = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key");
         let der = key.as_der().expect("PKCS#8");
-        let text = STANDARD.encode(der.as_ref());
+        let text = base64::engine::general_purpose::STANDARD.encode(der.as_ref());
         let lines: Vec<&str> =
             text.as_bytes().chunks(64).map(|l| std::str::from_utf8(l).expect("ASCII")).collect();
         format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))

@@ -2,8 +2,6 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Uri,
@@ -23,13 +21,9 @@ use crate::{
     http::{HttpRequest, HttpResponse, classify::not_understood, secret_header},
     message::{Priority, Push, PushAction, PushTarget},
     provider::Receipt,
+    providers::shared::collapse::{apns_collapse_id, web_topic},
     time::Timestamp,
 };
-
-/// `apns-collapse-id` in Apple's "Sending notification requests to APNs".
-const MAX_COLLAPSE_ID: usize = 64;
-/// RFC 8030 section 5.4.
-const MAX_WEB_TOPIC: usize = 32;
 
 /// A message that FCM is asked to validate and not to send.
 pub(super) const PROBE: &[u8] =
@@ -79,6 +73,8 @@ fn message<'a>(push: &'a Push, options: &Options<'a>, now: Timestamp) -> Message
     let (mut token, mut topic, mut condition) = (None, None, None);
     match &push.to {
         PushTarget::Condition(text) => condition = Some(&**text),
+        // Refused by `limits` before.
+        PushTarget::Subscription(_) => {}
         PushTarget::Token(device) => token = Some(device.as_str()),
         PushTarget::Topic(name) => topic = Some(name.as_str()),
     }
@@ -177,23 +173,6 @@ fn webpush<'a>(push: &'a Push, options: &Options<'a>) -> Webpush<'a> {
         notification: (!actions.is_empty()).then_some(WebNotification { actions }),
         fcm_options: options.link.map(|link| WebOptions { link }),
     }
-}
-
-fn apns_collapse_id(key: &str) -> Cow<'_, str> {
-    let fits = key.len() <= MAX_COLLAPSE_ID && key.bytes().all(|b| b.is_ascii_graphic());
-    if fits { key.into() } else { short(key).into() }
-}
-
-fn web_topic(key: &str) -> Cow<'_, str> {
-    let base64url = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    let fits = key.len() <= MAX_WEB_TOPIC && key.bytes().all(base64url);
-    if fits { key.into() } else { short(key).into() }
-}
-
-/// 32 characters of base64url that stand for `key`.
-fn short(key: &str) -> String {
-    let digest = digest(&SHA256, key.as_bytes());
-    URL_SAFE_NO_PAD.encode(&digest.as_ref()[..24])
 }
 
 fn unless_default<T: Default + PartialEq>(part: T) -> Option<T> {

@@ -3,7 +3,7 @@
 //! There is no right border: with wide characters it could not stand straight.
 
 use crate::{
-    address::{Mailbox, is_hostile, masked},
+    address::{Mailbox, is_hostile, masked, shown_url},
     message::{
         AnyMessage, ButtonAction, Chat, Email, Location, Media, MediaSource, Priority, Push, PushTarget, Sms,
         VendorOption, VendorTemplate, WhatsApp, WhatsAppContent,
@@ -136,6 +136,7 @@ fn draw_whatsapp(card: &mut Card, message: &WhatsApp) {
 fn draw_push(card: &mut Card, push: &Push) {
     match &push.to {
         PushTarget::Condition(condition) => card.row("Condition", condition),
+        PushTarget::Subscription(browser) => card.row("Browser", &shown_url(browser.endpoint().as_str())),
         PushTarget::Token(token) => card.row("Token", &masked(token.as_str())),
         PushTarget::Topic(topic) => card.row("Topic", topic.as_str()),
     }

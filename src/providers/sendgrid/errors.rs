@@ -13,8 +13,11 @@ use crate::{
         HttpResponse,
         classify::{error_for, excerpt, retry_after},
     },
-    message::{Email, Message},
-    provider::{Outcome, Receipt},
+    provider::Outcome,
+    providers::shared::{
+        envelope::Envelope,
+        plan::{Answers, all_failed},
+    },
     time::Timestamp,
 };
 
@@ -42,16 +45,18 @@ enum Fault {
     Whole(String),
 }
 
-/// A refusal: an error for all, or a receipt if only some recipients are to blame.
-pub(super) fn refused(answer: &HttpResponse, email: &Email, now: Timestamp) -> Result<Receipt> {
+/// A refusal of each envelope: for good where its address is blamed, for a
+/// passing reason where only another's is, so that it is tried again without that.
+pub(super) fn refused(answer: &HttpResponse, envelopes: &[Envelope<'_>], now: Timestamp) -> Answers {
     let complaints = complaints(answer);
-    let blamed: Option<Vec<usize>> =
-        complaints.iter().map(|complaint| recipient(complaint.field.as_deref()?, email)).collect();
+    let blamed: Option<Vec<Blame>> =
+        complaints.iter().map(|complaint| blame(complaint.field.as_deref()?, envelopes)).collect();
     match blamed {
         Some(blamed) if !blamed.is_empty() && answer.status().as_u16() == 400 => {
-            by_recipient(answer, email, &complaints, &blamed, now)
+            let of = |at| by_recipient(answer, (at, &envelopes[at]), &complaints, &blamed, now);
+            (0..envelopes.len()).map(of).collect()
         }
-        _ => Err(first(answer, now)),
+        _ => all_failed(envelopes, &first(answer, now)),
     }
 }
 
@@ -113,18 +118,20 @@ fn waiting(error: Error, answer: &HttpResponse, now: Timestamp) -> Error {
     }
 }
 
-/// The recipient that `personalizations.0.to.1.email` names, as its position in `email`.
-fn recipient(field: &str, email: &Email) -> Option<usize> {
+/// The envelope, and the position in it, that a complaint is about.
+type Blame = (usize, usize);
+
+/// The recipient that `personalizations.0.to.1.email` names.
+fn blame(field: &str, envelopes: &[Envelope<'_>]) -> Option<Blame> {
     let (personalization, list, index) = named(field)?;
-    if !email.merge.is_empty() {
-        return (list == "to" && personalization < email.to.len()).then_some(personalization);
-    }
+    let envelope = envelopes.get(personalization)?;
+    let (to, cc) = (envelope.to().len(), envelope.cc().len());
     let (before, length) = match list {
-        "to" => (0, email.to.len()),
-        "cc" => (email.to.len(), email.cc.len()),
-        _ => (email.to.len() + email.cc.len(), email.bcc.len()),
+        "to" => (0, to),
+        "cc" => (to, cc),
+        _ => (to + cc, envelope.bcc().len()),
     };
-    (personalization == 0 && index < length).then_some(before + index)
+    (index < length).then_some((personalization, before + index))
 }
 
 fn named(field: &str) -> Option<(usize, &str, usize)> {
@@ -135,29 +142,35 @@ fn named(field: &str) -> Option<(usize, &str, usize)> {
     (fits && parts.next().is_none()).then_some((personalization, list, index))
 }
 
-/// The blamed are refused for good; the others only because of them, so that
-/// they are tried again alone.
 fn by_recipient(
     answer: &HttpResponse,
-    email: &Email,
+    (at, envelope): (usize, &Envelope<'_>),
     complaints: &[Complaint],
-    blamed: &[usize],
+    blamed: &[Blame],
     now: Timestamp,
-) -> Result<Receipt> {
-    let count = email.recipient_count();
-    let all = (0..count).all(|position| blamed.contains(&position));
-    if let (true, Some(complaint)) = (all, complaints.first()) {
-        return Err(error(answer, complaint, now));
-    }
-    let outcome = |position| match blamed.iter().position(|at| *at == position) {
-        Some(index) => error(answer, &complaints[index], now),
-        None => {
-            Error::new(ErrorKind::Refused, "another recipient's address was refused, and with it the mail")
-                .with_code(answer.status().as_str())
-                .with_retry(Retry::Backoff)
+) -> Result<Vec<Outcome>> {
+    let complaint = |position| blamed.iter().position(|blame| *blame == (at, position));
+    let positions = 0..envelope.recipients();
+    match complaint(0) {
+        Some(index) if positions.clone().all(|position| complaint(position).is_some()) => {
+            return Err(error(answer, &complaints[index], now));
         }
+        None if positions.clone().all(|position| complaint(position).is_none()) => {
+            return Err(innocent(answer));
+        }
+        _ => {}
+    }
+    let failed = |position| match complaint(position) {
+        Some(index) => error(answer, &complaints[index], now),
+        None => innocent(answer),
     };
-    Ok(Receipt::new((0..count).map(|position| Outcome::failed(outcome(position))).collect()))
+    Ok(positions.map(|position| Outcome::failed(failed(position))).collect())
+}
+
+fn innocent(answer: &HttpResponse) -> Error {
+    Error::new(ErrorKind::Refused, "another recipient's address was refused, and with it the mail")
+        .with_code(answer.status().as_str())
+        .with_retry(Retry::Backoff)
 }
 
 impl Fault {
@@ -175,7 +188,19 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::error::Certainty;
+    use crate::{
+        error::Certainty,
+        id::{MessageId, TenantId},
+        message::Email,
+        provider::{Outgoing, Receipt},
+        providers::shared::envelope::receipt,
+    };
+
+    fn refused(answer: &HttpResponse, email: &Email, now: Timestamp) -> Result<Receipt> {
+        let id = MessageId::new(Timestamp::default());
+        let envelopes = Envelope::all(Outgoing::new(email, id, &TenantId::DEFAULT, "key"));
+        receipt(super::refused(answer, &envelopes, now), &envelopes)
+    }
 
     fn email() -> Email {
         let all = Email::builder().to("a@x.org").to("b@x.org").cc("c@x.org").bcc("d@x.org");

@@ -1,16 +1,17 @@
 //! The JSON of a mail, in SendGrid's words.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
 
 use crate::{
     address::Mailbox,
-    error::{Error, Result},
     message::Attachment,
+    providers::shared::{
+        mail::{Headers, as_base64, as_map},
+        merge::{Filling, Texts},
+    },
 };
 
 /// The custom argument that holds our token.
@@ -32,8 +33,8 @@ pub(super) struct Mail<'a> {
     pub(super) attachments: Vec<File<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) template_id: Option<&'a str>,
-    #[serde(serialize_with = "as_map")]
-    pub(super) headers: Vec<(&'a str, Cow<'a, str>)>,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_map")]
+    pub(super) headers: Headers<'a>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(super) categories: &'a [Arc<str>],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +58,8 @@ pub(super) struct Personalization<'a> {
     pub(super) cc: Addresses<'a>,
     #[serde(skip_serializing_if = "Addresses::is_empty")]
     pub(super) bcc: Addresses<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_map")]
+    pub(super) headers: Headers<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) dynamic_template_data: Option<Filling<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,16 +125,6 @@ pub(super) struct Tracking {
 #[derive(Clone, Copy)]
 pub(super) struct Addresses<'a>(pub(super) &'a [Mailbox]);
 
-/// A template's data with one recipient's own laid over it.
-#[derive(Clone, Copy)]
-pub(super) struct Filling<'a> {
-    pub(super) common: Option<&'a Map<String, Value>>,
-    pub(super) own: Option<&'a Map<String, Value>>,
-}
-
-/// The same as texts, for what is no dynamic template.
-pub(super) struct Texts<'a>(pub(super) Filling<'a>);
-
 pub(super) struct Arguments<'a> {
     pub(super) metadata: &'a BTreeMap<Arc<str>, Arc<str>>,
     pub(super) token: Option<String>,
@@ -167,42 +160,6 @@ impl Serialize for Addresses<'_> {
     }
 }
 
-impl<'a> Filling<'a> {
-    pub(super) fn pairs(self) -> impl Iterator<Item = (&'a String, &'a Value)> {
-        let common = self.common.into_iter().flatten();
-        let kept = common.filter(move |(name, _)| self.own.is_none_or(|own| !own.contains_key(*name)));
-        kept.chain(self.own.into_iter().flatten())
-    }
-
-    pub(super) fn is_empty(self) -> bool {
-        self.pairs().next().is_none()
-    }
-
-    pub(super) fn check_texts(self) -> Result<()> {
-        let plain = |value: &Value| matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_));
-        match self.pairs().find(|(_, value)| !plain(value)) {
-            Some((name, _)) => Err(Error::invalid(
-                format!("merge[{name:?}]"),
-                "without a dynamic template SendGrid takes texts, numbers and booleans",
-            )),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Serialize for Filling<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.pairs())
-    }
-}
-
-impl Serialize for Texts<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        serializer.collect_map(self.0.pairs().map(|(name, value)| (name, text(value))))
-    }
-}
-
 impl Arguments<'_> {
     pub(super) fn is_empty(&self) -> bool {
         self.metadata.is_empty() && self.token.is_none()
@@ -214,12 +171,4 @@ impl Serialize for Arguments<'_> {
         let metadata = self.metadata.iter().map(|(name, value)| (&**name, &**value));
         serializer.collect_map(metadata.chain(self.token.iter().map(|token| (TOKEN, token.as_str()))))
     }
-}
-
-fn as_map<S: Serializer>(pairs: &[(&str, Cow<'_, str>)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
-}
-
-fn as_base64<S: Serializer>(content: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&BASE64.encode(content))
 }

@@ -16,7 +16,11 @@
 //! images, own headers, priority, tags (at most 10 of up to 255 characters, as
 //! categories), metadata (as custom arguments), list-unsubscribe, templates kept
 //! at SendGrid, and data per recipient. Up to 1,000 recipients and 30 MB a mail.
-//! There are no idempotency keys, and no batch call here yet.
+//! There are no idempotency keys.
+//!
+//! A batch goes out by one call for each content: messages that differ only in their
+//! recipients, data, metadata and headers become personalizations of one mail, up to
+//! 1,000 recipients a call. Each keeps its own `Message-ID`, metadata and token.
 //!
 //! - A mail goes out as **one envelope**: everybody sees the same `To` and `Cc`.
 //!   With data per recipient each gets a mail of their own, and `cc` and `bcc` are refused.
@@ -70,16 +74,23 @@
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use secrecy::SecretString;
 
 use crate::{
     address::shown_url,
     context::CallContext,
     error::Result,
-    http::call_with,
+    http::{HttpResponse, call_with},
     message::{Email, Features},
     provider::{Capabilities, Health, Outgoing, Provider, Receipt, Vendor},
-    providers::echo::EchoKey,
+    providers::{
+        echo::EchoKey,
+        shared::{
+            batch::{PerReader, Shared, calls},
+            envelope::{Envelope, receipt},
+            plan::{Answers, Plan, all_failed},
+        },
+    },
     secret::Credential,
     webhook::{Inbound, RawRequest, Verified, Webhook},
 };
@@ -95,6 +106,10 @@ mod wire;
 pub use config::SendGridConfig;
 
 const VENDOR: &str = "sendgrid";
+/// The most recipients of one call, whether of one mail or of several.
+const MOST: usize = 1_000;
+/// What stands in a personalization, and so may differ within a call.
+const PER_READER: PerReader = PerReader { headers: true, metadata: true, template_data: true };
 
 pub(super) const CAPABILITIES: Capabilities = Capabilities::new(
     VENDOR,
@@ -112,7 +127,8 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities::new(
         .and(Features::TAGS)
         .and(Features::VENDOR_TEMPLATE),
 )
-.max_recipients(1_000)
+.max_batch(MOST)
+.max_recipients(MOST)
 .max_size(30_000_000);
 
 /// SendGrid as a provider of email; made by [`SendGridConfig::build`].
@@ -149,10 +165,28 @@ impl Vendor for SendGrid {
 }
 
 impl SendGrid {
-    /// The body of the request, and whether the mail is only checked.
-    fn body(&self, item: &Outgoing<'_, Email>) -> Result<(Bytes, bool)> {
-        let wishes = options::Wishes::read(item.message(), self.sandbox)?;
-        Ok((mail::body(item, &wishes, self.echo.as_ref())?, wishes.sandbox))
+    /// Refuses what SendGrid would refuse or lose.
+    fn admit(&self, email: &Email) -> Result<()> {
+        options::Wishes::read(email, self.sandbox)?;
+        mail::check(email)
+    }
+
+    /// Hands over envelopes of one content by one call.
+    async fn deliver(&self, cx: &CallContext, envelopes: &[Envelope<'_>]) -> Answers {
+        match self.call(cx, envelopes).await {
+            Ok((answer, sandbox)) => wire::outcomes(&answer, envelopes, sandbox, cx.clock().now()),
+            Err(error) => all_failed(envelopes, &error),
+        }
+    }
+
+    /// The answer, and whether the mail is only checked.
+    async fn call(&self, cx: &CallContext, envelopes: &[Envelope<'_>]) -> Result<(HttpResponse, bool)> {
+        let first = envelopes.first().map(Envelope::email);
+        let wishes = first.map(|email| options::Wishes::read(email, self.sandbox)).transpose()?;
+        let wishes = wishes.unwrap_or_default();
+        let body = mail::body(envelopes, &wishes, self.echo.as_ref())?;
+        let request = |key: &SecretString| wire::request(&self.endpoints, key, body.clone());
+        Ok((call_with(cx, &self.api_key, request).await?, wishes.sandbox))
     }
 }
 
@@ -163,10 +197,17 @@ impl Provider<Email> for SendGrid {
     }
 
     async fn send(&self, cx: &CallContext, item: Outgoing<'_, Email>) -> Result<Receipt> {
-        let (body, sandbox) = self.body(&item)?;
-        let answer =
-            call_with(cx, &self.api_key, |key| wire::request(&self.endpoints, key, body.clone())).await?;
-        wire::receipt(&answer, item.message(), sandbox, cx.clock().now())
+        self.admit(item.message())?;
+        let envelopes = Envelope::all(item);
+        receipt(self.deliver(cx, &envelopes).await, &envelopes)
+    }
+
+    async fn send_batch(&self, cx: &CallContext, items: &[Outgoing<'_, Email>]) -> Vec<Result<Receipt>> {
+        let key = |email| Some(Shared { email, per_reader: PER_READER });
+        let plan = Plan::new(items, |email| self.admit(email), key, MOST);
+        let groups = plan.calls();
+        let answers = calls(groups.iter().map(|group| self.deliver(cx, group))).await;
+        plan.results(answers)
     }
 }
 

@@ -38,7 +38,8 @@ fn sendgrid() -> SendGrid {
 fn body(email: &Email) -> Result<Value> {
     let item = Outgoing::new(email, id(), &TenantId::DEFAULT, "key");
     let wishes = options::Wishes::read(email, false)?;
-    let bytes = mail::body(&item, &wishes, sendgrid().echo.as_ref())?;
+    mail::check(email)?;
+    let bytes = mail::body(&Envelope::all(item), &wishes, sendgrid().echo.as_ref())?;
     Ok(serde_json::from_slice(&bytes).expect("JSON"))
 }
 
@@ -177,7 +178,7 @@ fn a_cut_mail_keeps_the_indices_of_the_whole() {
     let email = Email::builder().from("s@x.org").to("b@x.org").subject("s").text("t").build().expect("valid");
     let item = Outgoing::new(&email, id(), &TenantId::DEFAULT, "key").cut(&email, &[7]);
     let wishes = options::Wishes::read(&email, false).expect("none");
-    let bytes = mail::body(&item, &wishes, sendgrid().echo.as_ref()).expect("a body");
+    let bytes = mail::body(&Envelope::all(item), &wishes, sendgrid().echo.as_ref()).expect("a body");
     let json: Value = serde_json::from_slice(&bytes).expect("JSON");
     assert_eq!(json["personalizations"][0]["custom_args"]["tidings"], token(Some(7)));
 }
@@ -292,4 +293,90 @@ fn mailboxes_with_special_names_stay_whole() {
     let from: Mailbox = r#""Shop, \"The\"" <s@x.org>"#.parse().expect("valid");
     let email = Email::builder().from(&from).to("a@x.org").subject("s").text("t").build().expect("valid");
     assert_eq!(body(&email).expect("a body")["from"], json!({"email": "s@x.org", "name": "Shop, \"The\""}));
+}
+
+fn news(to: &str, text: &str) -> Email {
+    let email = Email::builder().from("s@x.org").to(to).subject("News").text(text);
+    email.metadata("reader", to).build().expect("valid")
+}
+
+/// Sends as a batch, each message under an id of its own.
+async fn batch(emails: &[Email], answers: &[HttpResponse]) -> (Vec<Result<Receipt>>, Vec<Value>) {
+    let steps = answers.iter().cloned().map(HttpStep::Answer);
+    let script = steps.fold(ScriptedHttp::new(), ScriptedHttp::then);
+    let cx = CallContext::default().with_http(Arc::new(script.clone()));
+    let ids = (1..).map(|n| MessageId::from_uuid(uuid::Uuid::from_u128(n)));
+    let items: Vec<_> =
+        emails.iter().zip(ids).map(|(email, id)| Outgoing::new(email, id, &TenantId::DEFAULT, "k")).collect();
+    let results = sendgrid().send_batch(&cx, &items).await;
+    let sent = script.requests().into_iter();
+    (results, sent.map(|one| serde_json::from_slice(one.request.body()).expect("JSON")).collect())
+}
+
+#[tokio::test]
+async fn messages_of_one_content_share_a_call_and_keep_what_is_theirs() {
+    let emails = [news("a@x.org", "1"), news("b@x.org", "2"), news("c@x.org", "1")];
+    let (results, sent) = batch(&emails, &[answer(202, ""), answer(202, "")]).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    let [together, alone] = &sent[..] else { panic!("two calls") };
+    let readers = together["personalizations"].as_array().expect("a list");
+    for (reader, (to, id)) in readers.iter().zip([("a@x.org", 1), ("c@x.org", 3)]) {
+        assert_eq!(reader["to"], json!([{"email": to}]));
+        assert_eq!(reader["custom_args"]["reader"], to);
+        let message_id = reader["headers"]["Message-ID"].as_str().expect("a header");
+        assert!(
+            message_id.starts_with(&format!("<00000000-0000-0000-0000-00000000000{id}.0@")),
+            "{message_id}"
+        );
+    }
+    assert_eq!((readers.len(), together.get("headers")), (2, None));
+    assert_ne!(readers[0]["custom_args"]["tidings"], readers[1]["custom_args"]["tidings"]);
+    assert_eq!(alone["personalizations"].as_array().map(Vec::len), Some(1));
+    assert!(alone["headers"]["Message-ID"].is_string());
+}
+
+#[tokio::test]
+async fn one_bad_address_of_a_batch_is_the_only_one_refused_for_good() {
+    let emails = [news("a@x.org", "1"), news("b@x.org", "1"), news("c@x.org", "1")];
+    let body = r#"{"errors":[{"message":"Does not contain a valid address.","field":"personalizations.1.to.0.email"}]}"#;
+    let (results, _) = batch(&emails, &[answer(400, body)]).await;
+    let passing: Vec<_> =
+        results.iter().map(|result| result.as_ref().expect_err("refused").is_passing()).collect();
+    assert_eq!(passing, [true, false, true]);
+    assert_eq!(results[1].as_ref().expect_err("bad").kind(), ErrorKind::InvalidRecipient);
+}
+
+#[tokio::test]
+async fn a_call_takes_a_thousand_recipients() {
+    let emails: Vec<_> = (0..2_500).map(|n| news(&format!("a{n}@x.org"), "1")).collect();
+    let (results, sent) = batch(&emails, &[answer(202, ""), answer(202, ""), answer(503, "")]).await;
+    let sizes: Vec<_> = sent.iter().map(|call| call["personalizations"].as_array().map(Vec::len)).collect();
+    assert_eq!(sizes, [Some(1_000), Some(1_000), Some(500)]);
+    let good = results.iter().take_while(|result| result.is_ok()).count();
+    assert_eq!((good, results.len()), (2_000, 2_500));
+    assert!(results[2_000..].iter().all(|result| result.as_ref().expect_err("503").is_passing()));
+}
+
+#[tokio::test]
+async fn data_per_recipient_of_several_messages_stay_apart() {
+    let email = |to: &str, name: &str| {
+        let template = VendorTemplate::new("d-1", map(json!({"shop": name})));
+        let email = Email::builder().from("s@x.org").to(to).to("both@x.org").template(template);
+        email.merge(to, map(json!({"name": name}))).build().expect("valid")
+    };
+    let (results, sent) = batch(&[email("a@x.org", "A"), email("b@x.org", "B")], &[answer(202, "")]).await;
+    assert!(results.iter().all(|result| result.as_ref().is_ok_and(|receipt| receipt.accepted_count() == 2)));
+    let data: Vec<_> = sent[0]["personalizations"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|reader| reader["dynamic_template_data"].clone())
+        .collect();
+    let expected = [
+        json!({"shop": "A", "name": "A"}),
+        json!({"shop": "A"}),
+        json!({"shop": "B", "name": "B"}),
+        json!({"shop": "B"}),
+    ];
+    assert_eq!(data, expected);
 }

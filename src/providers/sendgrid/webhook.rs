@@ -4,14 +4,17 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
     error::{Error, ErrorKind, Result},
     event::EventKind,
     http::classify::excerpt,
-    providers::echo::{Echo, EchoKey},
+    providers::{
+        echo::{Echo, EchoKey},
+        shared::inbound::lenient,
+    },
     time::Timestamp,
     webhook::{Correlation, Inbound, RawRequest, VendorEvent, Verified},
 };
@@ -97,15 +100,6 @@ struct Entry {
     sg_machine_open: Option<bool>,
     #[serde(default, rename = "tidings", deserialize_with = "lenient")]
     token: Option<String>,
-}
-
-/// Text or number as text; anything else as nothing.
-fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::String(text) => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    })
 }
 
 impl Entry {

@@ -14,9 +14,12 @@ use crate::{
         classify::{error_for, excerpt, not_understood},
         secret_header,
     },
-    message::{Email, Message},
-    provider::{Health, Receipt},
-    providers::shared::settings::endpoint,
+    provider::Health,
+    providers::shared::{
+        envelope::Envelope,
+        plan::{Answers, all_accepted, all_failed},
+        settings::endpoint,
+    },
     time::Timestamp,
 };
 
@@ -51,19 +54,19 @@ fn authorized(method: Method, uri: &Uri, key: &SecretString, body: Bytes) -> Res
     Ok(request)
 }
 
-/// What became of `email`. A mail that is only checked is answered by 200
+/// What became of the envelopes. A mail that is only checked is answered by 200
 /// (the errors' page: "valid, but not queued. Sandbox mode only"), a queued one by 202.
-pub(super) fn receipt(
+pub(super) fn outcomes(
     answer: &HttpResponse,
-    email: &Email,
+    envelopes: &[Envelope<'_>],
     sandbox: bool,
     now: Timestamp,
-) -> Result<Receipt> {
+) -> Answers {
     match answer.status().as_u16() {
-        202 => Ok(Receipt::accepted(email.recipient_count(), message_id(answer))),
-        200 if sandbox => Ok(Receipt::accepted(email.recipient_count(), message_id(answer))),
-        200..=299 => Err(not_understood(answer, "SendGrid answers a queued mail by 202")),
-        _ => errors::refused(answer, email, now),
+        202 => all_accepted(envelopes, message_id(answer).as_ref()),
+        200 if sandbox => all_accepted(envelopes, message_id(answer).as_ref()),
+        200..=299 => all_failed(envelopes, &not_understood(answer, "SendGrid answers a queued mail by 202")),
+        _ => errors::refused(answer, envelopes, now),
     }
 }
 

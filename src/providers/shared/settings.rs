@@ -25,6 +25,15 @@ macro_rules! read_as_table {
             }
         }
     };
+    // Where the table and the configuration differ, `config` makes one of the other.
+    ($config:ident of $fields:ident) => {
+        impl<'de> serde::Deserialize<'de> for $config {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let table = $crate::providers::shared::settings::table(deserializer)?;
+                $fields::deserialize(table).map($fields::config).map_err(serde::de::Error::custom)
+            }
+        }
+    };
 }
 
 pub(crate) use read_as_table;

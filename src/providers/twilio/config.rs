@@ -5,14 +5,17 @@ use std::fmt;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{Twilio, callback::CallbackSecrets, wire::Endpoints};
+use super::{Twilio, wire::Endpoints};
 use crate::{
     address::{PhoneNumber, SmsSender, WebUrl, shown_url},
     error::{Error, Result},
     providers::{
         echo::EchoKey,
         schema::{Place, Schema, Setting, configured_by},
-        shared::settings::{checked_name, optional_credential, optional_secret, read_as_table},
+        shared::{
+            callback::CallbackSecrets,
+            settings::{checked_name, optional_credential, optional_secret, read_as_table},
+        },
     },
     secret::Credential,
 };

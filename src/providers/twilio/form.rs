@@ -148,6 +148,11 @@ impl Form {
             let why = "Twilio names templates by their content SID: HX and 32 hexadecimal digits";
             return Err(Error::invalid("content.template.name", why));
         }
+        if template.header.is_some() || !template.buttons.is_empty() {
+            let field = if template.header.is_some() { "header" } else { "buttons" };
+            let why = "Twilio's templates are filled by parameters alone, wherever those stand";
+            return Err(unsupported(format!("content.template.{field}"), why));
+        }
         self.add("ContentSid", &template.name);
         if !template.parameters.is_empty() {
             let pairs = template.parameters.iter();

@@ -77,12 +77,11 @@ use crate::{
     http::call_with,
     message::{Features, Sms, WhatsApp},
     provider::{Capabilities, Health, Outgoing, Provider, Receipt, Vendor},
-    providers::echo::EchoKey,
+    providers::{echo::EchoKey, shared::callback::CallbackSecrets},
     secret::Credential,
     webhook::{Inbound, RawRequest, Verified, Webhook},
 };
 
-mod callback;
 mod config;
 mod errors;
 mod form;
@@ -113,7 +112,7 @@ pub struct Twilio {
     whatsapp_from: Option<String>,
     messaging_service: Option<String>,
     status_callback: Option<WebUrl>,
-    callback_secrets: callback::CallbackSecrets,
+    callback_secrets: CallbackSecrets,
     echo: Option<EchoKey>,
 }
 

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    providers::shared::signed::{hex, parameter},
     webhook::{RawRequest, Verified},
 };
 
@@ -64,21 +65,6 @@ fn sorted(body: &[u8]) -> String {
     pairs.sort_unstable();
     pairs.dedup();
     pairs.into_iter().flat_map(|(name, value)| [name, value]).collect()
-}
-
-/// The first query parameter of this name.
-pub(super) fn parameter<'a>(url: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    let query = url.split_once('?')?.1;
-    let query = query.split('#').next().unwrap_or_default();
-    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|n| char::from(b"0123456789abcdef"[usize::from(n)]))
-        .collect()
 }
 
 /// The URL as it is, without a port, and with one: Twilio is not of one mind

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     Certainty, ErrorKind, Location, Media, MessageId, TenantId,
-    message::{File, MediaKind, VendorOption, WhatsAppTemplate},
+    message::{File, MediaKind, TemplateButtonValue, TemplateHeader, VendorOption, WhatsAppTemplate},
     testing::{self, ScriptedHttp},
 };
 
@@ -181,12 +181,18 @@ fn whatsapp_messages() {
 fn what_twilio_cannot_say_by_whatsapp_is_refused_by_name() {
     let start = || WhatsApp::builder().to(TO);
     let double = WhatsAppTemplate::new(TEMPLATE, "en").with("1", "a").with("1", "b");
+    let with_header =
+        WhatsAppTemplate::new(TEMPLATE, "en").header(TemplateHeader::Text("1".into(), "x".into()));
+    let with_button =
+        WhatsAppTemplate::new(TEMPLATE, "en").button(0, TemplateButtonValue::LinkEnd("7".into()));
     let cases = [
         (start().buttons("Well?", [("y", "Yes")]), "content.buttons"),
         (start().text("x").reply_to("wamid"), "reply_to"),
         (start().text("x".repeat(1_601)), "content.text"),
         (start().template(WhatsAppTemplate::new("order_shipped", "en")), "content.template.name"),
         (start().template(double), "content.template.parameters"),
+        (start().template(with_header), "content.template.header"),
+        (start().template(with_button), "content.template.buttons"),
     ];
     for (message, field) in cases {
         let error = whatsapp_form(&message.build().expect("valid elsewhere")).expect_err(field);

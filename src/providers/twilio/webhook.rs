@@ -2,13 +2,13 @@
 
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
-use super::{errors, form::TOKEN, signature::parameter};
+use super::{errors, form::TOKEN};
 use crate::{
     address::PhoneNumber,
     event::EventKind,
     http::classify::excerpt,
-    message::Channel,
-    providers::echo::EchoKey,
+    message::{Channel, Location},
+    providers::{echo::EchoKey, shared::signed::parameter},
     webhook::{Correlation, Inbound, RawRequest, Reply, VendorEvent},
 };
 
@@ -82,7 +82,19 @@ fn reply(form: &Form<'_>, request: &RawRequest) -> Option<Reply> {
     let text = form.text("Body").unwrap_or_default();
     let mut reply = Reply::new(channel, from, to, text, sid, request.received);
     reply.media = media(form);
+    reply.choice = form.text("ButtonPayload").map(Into::into);
+    reply.location = location(form);
+    reply.profile = form.text("ProfileName").map(Into::into);
+    reply.reply_to = form.text("OriginalRepliedMessageSid").map(Into::into);
     Some(reply)
+}
+
+fn location(form: &Form<'_>) -> Option<Location> {
+    let degrees = |name: &str| form.text(name)?.parse().ok();
+    let mut location = Location::new(degrees("Latitude")?, degrees("Longitude")?).ok()?;
+    location.name = form.text("Label").map(Into::into);
+    location.address = form.text("Address").map(Into::into);
+    Some(location)
 }
 
 fn media(form: &Form<'_>) -> Vec<Arc<str>> {
@@ -170,11 +182,25 @@ mod tests {
         );
         assert_eq!((&*reply.text, &*reply.vendor_id), ("Hi there", "SM2"));
         assert_eq!(reply.media, [Arc::from("https://x.org/0"), Arc::from("https://x.org/1")]);
+        assert_eq!((reply.profile.as_deref(), &reply.choice, &reply.location), (Some("Ada"), &None, &None));
         let body = "MessageSid=SM3&From=%2B15005550006&To=12345&Body=STOP&NumMedia=0";
         let [Inbound::Reply(reply)] = &parse(None, &request("https://x.org/in", body))[..] else {
             panic!("one answer")
         };
         assert_eq!((reply.channel, &*reply.to, reply.media.len()), (Channel::Sms, "12345", 0));
+    }
+
+    #[test]
+    fn buttons_places_and_quotes_are_read() {
+        let body = "MessageSid=SM4&From=whatsapp%3A%2B15005550006&To=whatsapp%3A%2B15005550001&Body=Yes\
+                    &ButtonPayload=yes-1&ButtonText=Yes&OriginalRepliedMessageSid=SM1\
+                    &Latitude=47.07&Longitude=15.44&Label=Inn&Address=Main+Street";
+        let [Inbound::Reply(reply)] = &parse(None, &request("https://x.org/in", body))[..] else {
+            panic!("one answer")
+        };
+        assert_eq!((reply.choice.as_deref(), reply.reply_to.as_deref()), (Some("yes-1"), Some("SM1")));
+        let place = Location::new(47.07, 15.44).expect("valid").with_name("Inn").with_address("Main Street");
+        assert_eq!(reply.location, Some(place));
     }
 
     #[test]

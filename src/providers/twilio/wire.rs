@@ -12,7 +12,8 @@ use super::errors;
 use crate::{
     error::Result,
     http::{HttpRequest, HttpResponse, classify::not_understood, secret_header},
-    provider::{Health, Receipt},
+    message::Money,
+    provider::{Health, Outcome, Receipt},
     providers::shared::settings::endpoint,
     time::Timestamp,
 };
@@ -73,6 +74,17 @@ struct Created {
     error_code: Option<i64>,
     #[serde(default)]
     error_message: Option<String>,
+    #[serde(default)]
+    price: Option<String>,
+    #[serde(default)]
+    price_unit: Option<String>,
+}
+
+impl Created {
+    /// "The amount billed for the message", negative, and often not known yet (Messages resource).
+    fn cost(&self) -> Option<Money> {
+        Money::new(self.price.as_deref()?, self.price_unit.as_deref()?).ok().map(Money::abs)
+    }
 }
 
 /// What became of the message.
@@ -89,7 +101,11 @@ pub(super) fn receipt(answer: &HttpResponse, now: Timestamp) -> Result<Receipt> 
         Some("canceled" | "failed" | "undelivered") => {
             Err(errors::failed(created.error_code, created.error_message.as_deref()))
         }
-        _ => Ok(Receipt::accepted(1, Some(Arc::from(created.sid)))),
+        _ => {
+            let cost = created.cost();
+            let outcome = Outcome::accepted(Some(Arc::from(created.sid))).with_cost(cost);
+            Ok(Receipt::new(vec![outcome]))
+        }
     }
 }
 

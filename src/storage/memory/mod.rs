@@ -25,6 +25,7 @@ use crate::{
 
 mod act;
 mod claim;
+mod documents;
 mod files;
 mod job;
 mod keys;
@@ -50,6 +51,7 @@ pub struct MemoryStore {
     bell: Notify,
     files: files::Files,
     limits: limits::Limits,
+    shelves: documents::Shelves,
     suppressions: suppressions::Suppressions,
 }
 
@@ -62,6 +64,7 @@ impl Default for MemoryStore {
             bell: Notify::new(),
             files: files::Files::default(),
             limits: limits::Limits::default(),
+            shelves: documents::Shelves::default(),
             suppressions: suppressions::Suppressions::default(),
         }
     }

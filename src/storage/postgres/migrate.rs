@@ -14,9 +14,10 @@ use crate::{
     storage::{Dialect, Migration},
 };
 
-const STEPS: [(&str, &str); 2] = [
+const STEPS: [(&str, &str); 3] = [
     ("tables", include_str!("migrations/0001_tables.sql")),
     ("functions", include_str!("migrations/0002_functions.sql")),
+    ("documents", include_str!("migrations/0003_documents.sql")),
 ];
 
 /// Who migrates waits for others that do, however long it takes them.

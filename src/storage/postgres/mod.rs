@@ -35,6 +35,7 @@ mod call;
 mod cancel;
 mod claim;
 mod columns;
+mod documents;
 mod enqueue;
 mod fault;
 mod gather;

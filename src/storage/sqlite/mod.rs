@@ -49,6 +49,7 @@ mod blobs;
 mod cancel;
 mod claim;
 mod connect;
+mod documents;
 mod enqueue;
 mod fault;
 mod filter;

@@ -9,7 +9,7 @@ use crate::storage::{Dialect, Migration};
 use super::text::named;
 
 /// Number, name, statements.
-const STEPS: &[(u32, &str, &str)] = &[(1, "outbox", OUTBOX)];
+const STEPS: &[(u32, &str, &str)] = &[(1, "outbox", OUTBOX), (2, "documents", DOCUMENTS)];
 
 /// `messages` and `history` are what is kept, `queue` and `leases` what is worked on: rows of the queue are
 /// small, change in place, and go when a message is in a final state.
@@ -92,6 +92,18 @@ CREATE TRIGGER {suppressions}_update AFTER UPDATE ON {suppressions} BEGIN UPDATE
 
 CREATE TABLE {rates} (
     key TEXT NOT NULL PRIMARY KEY, idle_at INTEGER NOT NULL, state TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// Small documents of the rooms above, and for each shelf of them how often it was changed.
+const DOCUMENTS: &str = "\
+CREATE TABLE {documents} (
+    tenant TEXT NOT NULL, shelf TEXT NOT NULL, key TEXT NOT NULL,
+    version INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (tenant, shelf, key)
+) STRICT;
+CREATE TABLE {shelves} (
+    tenant TEXT NOT NULL, shelf TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (tenant, shelf)
 ) STRICT, WITHOUT ROWID;
 ";
 

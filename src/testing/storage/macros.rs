@@ -9,8 +9,8 @@
 /// - `mod`: the module that is made for the tests.
 /// - `harness`: an expression that makes a [`Harness`](crate::testing::storage::Harness); it is made
 ///   anew for every rule.
-/// - `also`: parts beside the four of a whole [`Store`](crate::storage::Store): `wakes` for stores
-///   that tell workers when there is work, `reopening` for those whose data outlive them (their harness is a
+/// - `also`: parts beside the four of a whole [`Store`](crate::storage::Store): `documents` for stores
+///   that are [`Documents`](crate::storage::Documents) too, `wakes` for stores that tell workers when there is work, `reopening` for those whose data outlive them (their harness is a
 ///   [`DurableHarness`](crate::testing::storage::DurableHarness)).
 /// - `only`, in place of `also`: just these parts. Those of a whole store are `messages`, `blobs`,
 ///   `suppressions` and `limits`.
@@ -240,6 +240,17 @@ macro_rules! __storage_tests {
             keys_of_limits_are_apart
             more_than_a_window_holds_is_an_error
             no_period_holds_more_than_the_limit
+        }
+    };
+    (documents $harness:expr) => {
+        $crate::__storage_tests! { @each $harness, shelving;
+            a_document_is_found_as_it_was_put
+            a_page_goes_on_behind_a_key
+            changes_that_expect_something_else_conflict
+            of_changes_at_once_one_is_made
+            shelves_and_tenants_are_apart
+            the_version_of_a_shelf_counts_changes
+            wrong_names_are_refused
         }
     };
     (wakes $harness:expr) => {

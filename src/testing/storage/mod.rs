@@ -46,6 +46,7 @@ pub mod recording;
 pub mod recovering;
 pub mod reopening;
 pub mod settling;
+pub mod shelving;
 pub mod suppressing;
 mod trial;
 pub mod waking;

@@ -24,7 +24,7 @@ impl DurableHarness for Memory {
     }
 }
 
-crate::storage_conformance! { mod memory; harness: Memory; also: wakes reopening }
+crate::storage_conformance! { mod memory; harness: Memory; also: documents wakes reopening }
 
 struct Shared;
 

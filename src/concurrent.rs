@@ -3,7 +3,7 @@
 use std::{future::poll_fn, pin::Pin, task::Poll};
 
 /// The results of `work`, in its order, with at most `width` under way at once.
-pub(super) async fn in_order<'a, T, F>(work: impl Iterator<Item = F> + Send + 'a, width: usize) -> Vec<T>
+pub(crate) async fn in_order<'a, T, F>(work: impl Iterator<Item = F> + Send + 'a, width: usize) -> Vec<T>
 where
     F: Future<Output = T> + Send + 'a,
     T: Send,

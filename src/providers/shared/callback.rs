@@ -1,14 +1,14 @@
-//! What is secret in the URL of the callback, which Twilio quotes when it does not like it.
+//! What is secret in the URL of a callback, which vendors quote when they do not like it.
 
 use bytes::Bytes;
 
 use crate::{address::WebUrl, http::HttpResponse};
 
 /// Login and query of a URL, each as it stands there and as a form holds it.
-pub(super) struct CallbackSecrets(Vec<String>);
+pub(crate) struct CallbackSecrets(Vec<String>);
 
 impl CallbackSecrets {
-    pub(super) fn of(url: Option<&WebUrl>) -> Self {
+    pub(crate) fn of(url: Option<&WebUrl>) -> Self {
         let rest = url.and_then(|url| url.as_str().split_once("://")).map_or("", |(_, rest)| rest);
         let login = rest.rsplit_once('@').map(|(login, _)| login);
         let password = login.and_then(|login| login.split_once(':')).map(|(_, password)| password);
@@ -20,7 +20,7 @@ impl CallbackSecrets {
     }
 
     /// The same answer, without them if it is quoted in an error.
-    pub(super) fn blotted(&self, mut answer: HttpResponse) -> HttpResponse {
+    pub(crate) fn blotted(&self, mut answer: HttpResponse) -> HttpResponse {
         if answer.status().is_success() || self.0.is_empty() {
             return answer;
         }

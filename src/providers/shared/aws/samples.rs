@@ -1,0 +1,50 @@
+//! Messages signed by a key made for these tests, with Python's `cryptography`; the key was thrown away.
+
+pub(super) const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIICszCCAZugAwIBAgIBBzANBgkqhkiG9w0BAQsFADAcMRowGAYDVQQDDBFzbnMu\n\
+YW1hem9uYXdzLmNvbTAgFw0yNjAxMDEwMDAwMDBaGA8yMTI1MTIwODAwMDAwMFow\n\
+HDEaMBgGA1UEAwwRc25zLmFtYXpvbmF3cy5jb20wggEiMA0GCSqGSIb3DQEBAQUA\n\
+A4IBDwAwggEKAoIBAQDiGsrF6yCcF7RwYtjLTWC38clHEtPBXfIhJH7w6n6lId+a\n\
+cBmF2VBld0wfK7Yj+2t/sVYsT1rTlqG5OdiIwwth98YrDeHzVQkA7FX2LIUgEK6X\n\
+k2dF5Fnif6OpU2XIxn91rpSsSnwn2iS0eJ/o/nf6kCEm3BTp5QC9L6AQatFSlYm0\n\
+hebLq8iPYPV/9OemxwZOpMoBdvLZXwvCWw05sYwJvayUpTSIkyMsWgY24a83HhN7\n\
+P5jB2oXh8UHTsS3hJmBgRoIh/TxxfMl2mudk6N1TosNLhMr7I6eYlyfV0P+glgVn\n\
+1yl0RTtDRmPMbgC/oXB50pNnQFDvVLqpeNSgYeBHAgMBAAEwDQYJKoZIhvcNAQEL\n\
+BQADggEBADiXdlIgFMHsikhMqQbKmdkFzDG4EY354x4kaXeS8WYi4XhIRncZPAH1\n\
+J0MZq/XZLoAW4cZf1E0g0ZBrzh3KSXJLPJRKTnect2+6u7ByQfYnSq3gxn9gtOmS\n\
+majve2YDztAVGHdi5MHcZE9yIfAlbUDorEKz8cBS30PMAKPH2FhjniuW/oNf4Nru\n\
+lS+OqR/nvbmgX/2JySjEabhFo4alB8lgHsaCwR/WOAlhAy/eO4I6mUTItNgTiyVC\n\
+fav+WQqr1xQ0h2XggZjFc9EjUZNWUg4V8A4oKvJXb1AmkcwQfGzq/L/aQ5RrCcbp\n\
+UJUKwExu9OSMBjT6YWuZWFrK5sbKOR4=\n\
+-----END CERTIFICATE-----\n";
+
+pub(super) const NOTE_V1: &str = "\
+    pzqumPVmtcfWKhjl0BCiRnKjtzQJFDeOSL98datLZeHNw+7gwXH7/8GGGg4BgNRrWDQ3QXsDPeYriM1E+zl/v+Ey3haZKCO7\
+    LmlsoBNHmB68AG6IY+fZy3b4ql2okmk1JVh459MWRBU6rgRo0ER7D7P6q6HiBMcaXFJelXnPNgLhnwk7pnnC5F7Ri4e0R0JA\
+    +KVePFMIYaOO1PtASvV80lXXwkHCVay01BTyTKo+tnWLh6s6NXN7W15a7mfmkOzBNnzqepuTyIP9w8czXA50aOnYmjpvPedh\
+    u2Skz6CvVnEsrP53ikkJL17ylkUJx9SEvL7eSdHRjpj9C9ZIzDuGPw==";
+
+pub(super) const NOTE_V2: &str = "\
+    jSD+m0oLNM7BxA6WEd6eCyfps4jothEfcXmyblEJmn6GxZNX6ezzxFEj0HDOk+BOiC9VL0lzqcgzdMvb5b8O+v8ZRnpgNmOv\
+    esWhBuxMGhKZCAavThya2+5ubSGwNO4Zcz3kmSQagjk9XREUT2nVNFfL4k2WVh744iYmJlcoml2/fo0KTyKun7iGIa2bql9U\
+    GqRRePGrj2WcrciHiQl/nUZZjCiN4mvO/33DzJL8oBaH5Cx8ywvL6iaP9wBGNGVCAmOsPYlNuKLLA3RDTDvEg7tyOVY1kP7o\
+    xWKyygEd9UhEEMr2wGLBE0qF5Q5hss4VftiCCXvRkz0VXHZmIStTAA==";
+
+pub(super) const BARE_V2: &str = "\
+    OL7obK5PYEHpCYHpqT72UL+dhauHzVHKH/PRfLA09Pbzy+Wpu/S6BPvAO1uQD1OW2KAQbYkC+e171P2z3CJWr2hmUxszbAME\
+    v3iUkoThxIkZtSkLKA2WnNQNcUHIlo8vEMord9DzSxTK/s9C3YVE8Cu6xsLrZh2gaLhlGFZOk5qjPGD11IePJDQe4/US7oKE\
+    0eii3NSmVmqJ9j7UXw5BXpf2AE2VOpAmaL11jH7PT1IGcYXTfizHKUKEh/OPGTkjp4LLpd1f49G2ge76FXAbNhHTeTKuaoIN\
+    /FslMN/AceVq453r5f6/bV7Xr3Tzz8ymn3fggRCU60Gq6mxNjN87/w==";
+
+pub(super) const SUBSCRIPTION_V1: &str = "\
+    BPQbRgoL2Yk93HXTAtDDqSg43BA2Gb9BomJgDn/qG3tYZ7npI34O+iWj8DpQpBhKQNzOQXA1u9s2zRLdboUcF+ZMcZFCqGJf\
+    bNPyEkm1hvq3r+HXHcXFurfek5+JKC1CO3hb+gFq9WkFSvokmT2T66plXcxbb+GXNXJWDtPTr+/fVvjDYXelW/I0XZY/Z8sG\
+    NXSJBmFelmBkg3FYeIW4ksMT/7cJ6fmYpR4+ZoSj0cP/UZZZFQ1W+5pTgTbEhqvpCjOECqtKdLdLqHPgz6b3siC1obon1KqJ\
+    7Zej91m2VFURDewAaLS9R7LsHcyUikih82vRc5nnoQLIviLwf0QzhQ==";
+
+pub(super) const SUBSCRIPTION_V2: &str = "\
+    Dr0+VAmGjO+NBpz6GsDYKBpYuUwN+3oT/g3E10qB2gN4N35TMAZPfNyI89AoDmpU+ni2B3s0f2LXKwr7k7pxNKOiQkJqAFUf\
+    sPhM4Ds5K7v++kv6methHHISkWY0fS79agAtt7oZSiT64I90wu/PO00VcUv8UGLHqpB/2oeQ83HEqVlsPDmQHu5gYe0CgpPL\
+    BPeWMvr/laQZuXomfArBU0dGsnToY2sZioGaeKPUJdhJSge6tbzxZEA1RuDU5fKD077eflZWIJAOWZe7yP3nIa8Q+lWFXuxj\
+    m3/WuM+fTNYEof1qnOALHDjocfITlgvqurFFzR9P0MDc2GE6wtly8w==";
