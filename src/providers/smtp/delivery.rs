@@ -126,7 +126,14 @@ impl Sessions {
     ) -> Result<Begun> {
         let mut exchange = match ahead {
             Some(exchange) => exchange,
-            None => session.exchange(envelope, ledger.part(self.most(&session)))?,
+            None => match session.exchange(envelope, ledger.part(self.most(&session))) {
+                Ok(exchange) => exchange,
+                Err(error) => {
+                    // The session is as good as before; who has our seat next finds it.
+                    self.pool.park(cx, session);
+                    return Err(error);
+                }
+            },
         };
         let end = session.carry(cx, &mut exchange).await?;
         Ok(Begun { session, exchange, end })

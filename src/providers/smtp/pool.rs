@@ -128,13 +128,15 @@ impl Pool {
             }
         }
         if let Some(session) = turn.session {
-            self.park(cx, session, runtime);
+            self.park(cx, session);
         }
         // Last: whoever came meanwhile finds the session.
         drop(turn.seat);
     }
 
-    fn park(&self, cx: &CallContext, session: Session, runtime: Id) {
+    /// Keeps a session for whoever comes next; its seat is to be given back after that.
+    pub(super) fn park(&self, cx: &CallContext, session: Session) {
+        let Ok(runtime) = runtime() else { return };
         let mut state = self.0.lock();
         state.parked.push(Parked { session, runtime });
         if !state.keepers.contains(&runtime) {
