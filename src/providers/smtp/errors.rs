@@ -137,7 +137,7 @@ pub(super) fn out_of_step(stage: Stage, code: u16) -> Error {
 /// A negative reply: whatever the stage, the message was not taken.
 pub(super) fn refused(stage: Stage, code: u16, said: &str) -> Error {
     let enhanced = enhanced(said);
-    let (kind, retry) = meaning(stage, code, enhanced);
+    let (kind, retry) = meaning(stage, code, enhanced, said);
     let shown = enhanced.map_or_else(|| code.to_string(), |(c, s, d)| format!("{code} {c}.{s}.{d}"));
     Error::new(kind, format!("refused {}: {}", stage.words(), excerpt(said)))
         .with_code(shown)
@@ -152,13 +152,15 @@ fn enhanced(said: &str) -> Option<(u16, u16, u16)> {
     (numbers.next().is_none() && matches!(code.0, 4 | 5)).then_some(code)
 }
 
-fn meaning(stage: Stage, code: u16, enhanced: Option<(u16, u16, u16)>) -> (ErrorKind, Retry) {
+fn meaning(stage: Stage, code: u16, enhanced: Option<(u16, u16, u16)>, said: &str) -> (ErrorKind, Retry) {
     let passing = code < 500;
     let kind = match stage {
         Stage::Auth if passing && code != 432 => ErrorKind::Unavailable,
         Stage::Auth => ErrorKind::Auth,
         Stage::Connect => ErrorKind::Unavailable,
-        _ => by_enhanced(stage, passing, enhanced).unwrap_or_else(|| by_code(stage, code)),
+        _ => by_enhanced(stage, passing, enhanced)
+            .or_else(|| by_words(passing, said).filter(|_| enhanced.is_none()))
+            .unwrap_or_else(|| by_code(stage, code)),
     };
     let retry = match kind {
         ErrorKind::Auth => Retry::Never,
@@ -186,6 +188,42 @@ fn by_enhanced(stage: Stage, passing: bool, enhanced: Option<(u16, u16, u16)>) -
         _ => return None,
     })
 }
+
+/// Servers without enhanced codes (RFC 2034) say it in words; these are common ones.
+fn by_words(passing: bool, said: &str) -> Option<ErrorKind> {
+    let said = said.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    Some(match passing {
+        true if says(&["greylist", "graylist", "too many", "rate limit", "throttl"]) => {
+            ErrorKind::RateLimited
+        }
+        true if says(&["mailbox full", "mailbox is full", "over quota", "quota exceeded"]) => {
+            ErrorKind::Quota
+        }
+        false if says(&["authentication required", "must authenticate", "not logged in"]) => ErrorKind::Auth,
+        false if says(&["spam", "blacklist", "blocklist", "blocked", "listed at", "relay"]) => {
+            ErrorKind::Refused
+        }
+        false if says(NOBODY) => ErrorKind::InvalidRecipient,
+        false if says(&["too large", "too big", "size limit"]) => ErrorKind::PayloadTooLarge,
+        _ => return None,
+    })
+}
+
+const NOBODY: &[&str] = &[
+    "does not exist",
+    "mailbox full",
+    "mailbox is full",
+    "mailbox not found",
+    "mailbox unavailable",
+    "no mailbox here",
+    "no such",
+    "over quota",
+    "recipient rejected",
+    "unknown recipient",
+    "unknown user",
+    "user unknown",
+];
 
 fn by_code(stage: Stage, code: u16) -> ErrorKind {
     match (code, stage) {
@@ -276,6 +314,20 @@ mod tests {
             (Recipient, 454, "4.4.3 no answer of the name server", K::Unavailable, Backoff),
             (Recipient, 554, "5.7.1 relay access denied", K::Refused, Never),
             (Recipient, 550, "5.4.4 unable to route", K::InvalidRecipient, Never),
+            // In words (seen at qmail, Exim, sendmail and older ones, none of which must say an enhanced code).
+            (Recipient, 451, "Greylisting in action, please come back later", K::RateLimited, Backoff),
+            (Recipient, 450, "<a@b.org>: Recipient address rejected: Graylisted", K::RateLimited, Backoff),
+            (Recipient, 421, "too many connections from your address", K::RateLimited, Backoff),
+            (Recipient, 452, "Mailbox full", K::Quota, Backoff),
+            (Recipient, 554, "sorry, no mailbox here by that name", K::InvalidRecipient, Never),
+            (Recipient, 554, "delivery error: this user does not exist", K::InvalidRecipient, Never),
+            (Recipient, 550, "relay not permitted", K::Refused, Never),
+            (Recipient, 554, "Service unavailable; Client host [192.0.2.1] blocked", K::Refused, Never),
+            (Mail, 550, "Authentication required", K::Auth, Never),
+            (Content, 554, "Message looks like spam", K::Refused, Never),
+            (Content, 554, "message too large", K::PayloadTooLarge, Never),
+            // An enhanced code goes before words.
+            (Recipient, 550, "5.7.1 user unknown", K::Refused, Never),
             (Content, 554, "5.6.0 other media error", K::InvalidMessage, Never),
             (Content, 550, "5.7.1 looks like spam", K::Refused, Never),
             (Content, 451, "4.7.1 try again later", K::RateLimited, Backoff),

@@ -304,3 +304,114 @@ async fn what_is_told_is_what_happened() {
         }
     }
 }
+
+/// Reads the beginning of a content, says no and stops to read.
+async fn enough(stream: TcpStream, said: &'static str) {
+    let mut stream = BufReader::new(stream);
+    let _ = stream.write_all(b"220 small\r\n").await;
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+            return;
+        }
+        let answer = match line.get(..4) {
+            Some("EHLO") => "250-small\r\n250 PIPELINING\r\n",
+            Some("DATA") => "354 go\r\n",
+            Some("Date") => said,
+            _ => "250 ok\r\n",
+        };
+        let _ = stream.write_all(answer.as_bytes()).await;
+        if line.starts_with("Date") {
+            // The client fills the system's buffers until it hears us.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_no_in_the_middle_of_a_content_is_heard_and_certain() {
+    let long = "a line of some length, over and over again\n".repeat(400_000);
+    let table = [
+        ("552 5.3.4 too much\r\n", ErrorKind::PayloadTooLarge),
+        ("421 4.3.2 closing\r\n", ErrorKind::Unavailable),
+        ("", ErrorKind::Transport),
+        ("250 2.0.0 thanks\r\n", ErrorKind::Protocol),
+    ];
+    for (said, kind) in table {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                enough(stream, said).await;
+            }
+        });
+        let smtp = config(port).timeout(Duration::from_secs(5)).build().expect("valid");
+        let error = send_as(&smtp, &message(&["a@x.org"], &long), id(1)).await.expect_err("refused");
+        // The dot was never sent.
+        assert_eq!((error.kind(), error.certainty()), (kind, Certainty::NotSent), "{said}: {error}");
+    }
+}
+
+/// What a client hears before TLS may be anybody's.
+#[tokio::test]
+async fn what_was_said_before_tls_is_forgotten() {
+    let go = "220 go\r\n250-evil\r\n250 AUTH PLAIN LOGIN\r\n235 welcome";
+    let script = vec![Say("220 fake"), Say("250-fake\r\n250 STARTTLS"), Say(go)];
+    let (port, heard) = serve(vec![script]).await;
+    let smtp = config(port).tls(SmtpTls::StartTls).login("user", "hunter2").build().expect("valid");
+    let error = send(&smtp, &email()).await.expect_err("no TLS there");
+    assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Transport), "{error}");
+    assert_eq!(error.certainty(), Certainty::NotSent);
+    drop(smtp);
+    let heard = heard.await.expect("no panic");
+    assert_eq!(heard[..2], ["EHLO [127.0.0.1]\r\n", "STARTTLS\r\n"]);
+    // Then comes a handshake, and nothing else.
+    let rest = heard[2..].concat();
+    assert!(!rest.contains("AUTH") && !rest.contains("EHLO") && !rest.contains("MAIL"), "{rest:?}");
+}
+
+/// Whatever a server says, nobody panics, and what was not begun was not sent.
+#[tokio::test]
+async fn any_answers_at_all_end_in_an_outcome() {
+    const PIECES: &[&str] = &[
+        "220 hi\r\n",
+        "250 ok\r\n",
+        "250-more\r\n",
+        "354 go\r\n",
+        "421 bye\r\n",
+        "550 5.1.1 no\r\n",
+        "452 4.5.3 many\r\n",
+        "\r\n",
+        "\n",
+        "250",
+        "-",
+        " PIPELINING\r\n",
+        "250-SIZE 1\r\n",
+        "334 \r\n",
+        "235 in\r\n",
+        "\u{fffd}\0",
+        "999 x\r\n",
+        "25",
+        "220 hi\r\n250-x\r\n250 PIPELINING\r\n",
+        "250 a\r\n250 b\r\n354 c\r\n",
+    ];
+    for seed in 0..300 {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let said: String = (0..dice.usize(1..14)).map(|_| PIECES[dice.usize(..PIECES.len())]).collect();
+        let begun = said.contains("354");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.write_all(said.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        let smtp = config(port).build().expect("valid");
+        let sent = send_as(&smtp, &message(&["a@x.org", "b@x.org"], "t"), id(1)).await;
+        if let Err(error) = sent {
+            assert!(begun || error.certainty() == Certainty::NotSent, "seed {seed}: {error}");
+        }
+    }
+}
