@@ -201,22 +201,23 @@ async fn start_server(taken: Arc<AtomicUsize>) -> u16 {
 }
 
 async fn serve(stream: TcpStream, taken: &AtomicUsize) -> std::io::Result<()> {
-    let (mut stream, mut line, mut content, mut answers) =
-        (BufReader::new(stream), String::new(), false, String::new());
+    let (mut stream, mut line, mut answers) = (BufReader::new(stream), String::new(), String::new());
     stream.write_all(b"220 smtp_bulk\r\n").await?;
+    let (mut recipients, mut content) = (0, false);
     loop {
         line.clear();
         if stream.read_line(&mut line).await? == 0 {
             return Ok(());
         }
-        let answer = match (content, line.as_str()) {
-            (true, ".\r\n") => {
-                content = false;
-                taken.fetch_add(1, Ordering::SeqCst);
-                "250 2.0.0 Ok: queued as BULK\r\n"
-            }
-            (true, _) => continue,
-            (false, command) => answer(command),
+        if content && line != ".\r\n" {
+            continue;
+        }
+        let answer = if content { "250 2.0.0 Ok: queued as BULK\r\n" } else { answer(&line, recipients) };
+        match (content, line.get(..4)) {
+            (true, _) => taken.fetch_add(1, Ordering::SeqCst),
+            (false, Some("MAIL")) => std::mem::take(&mut recipients),
+            (false, Some("RCPT")) if answer.starts_with("250") => std::mem::replace(&mut recipients, 1),
+            _ => 0,
         };
         content = answer.starts_with("354");
         answers.push_str(answer);
@@ -227,9 +228,10 @@ async fn serve(stream: TcpStream, taken: &AtomicUsize) -> std::io::Result<()> {
     }
 }
 
-fn answer(command: &str) -> &'static str {
+fn answer(command: &str, recipients: usize) -> &'static str {
     match command.get(..4) {
         Some("EHLO") => "250-smtp_bulk\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
+        Some("DATA") if recipients == 0 => "503 5.5.1 no recipients\r\n",
         Some("DATA") => "354 go on\r\n",
         Some("RCPT") if command.contains("<gone") => "550 5.1.1 no such mailbox\r\n",
         Some("RCPT") if command.contains("<greylisted") => "450 4.7.1 greylisted, try again later\r\n",

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 use crate::{
-    address::PhoneNumber,
+    address::{ChatId, PhoneNumber},
     context::CallContext,
     error::{Error, ErrorKind, Result},
     event::EventKind,
+    http::HttpResponse,
     id::{DeliveryId, MessageId},
     message::{Channel, Location},
     provider::Vendor,
@@ -107,12 +108,21 @@ pub trait Webhook: Vendor {
     /// # Errors
     /// Of kind `protocol` if the body cannot be read at all.
     fn parse(&self, verified: &Verified) -> Result<Vec<Inbound>>;
+
+    /// What the vendor is to be answered. Most want status 200 and nothing else; some ask for an
+    /// echo before they call at all, or for an acknowledgement in the body.
+    fn answer(&self, verified: &Verified) -> HttpResponse {
+        let _ = verified;
+        HttpResponse::default()
+    }
 }
 
 /// What a vendor told us.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Inbound {
+    /// Somebody wrote in a chat, or pressed a button there.
+    Chat(ChatReply),
     /// Something happened to a delivery.
     Event(VendorEvent),
     /// Somebody wrote to us.
@@ -233,6 +243,57 @@ impl Reply {
             profile: None,
             reply_to: None,
             vendor_id: vendor_id.into(),
+            at,
+        }
+    }
+}
+
+/// What somebody wrote in a chat, or which button they pressed.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ChatReply {
+    /// The chat.
+    pub chat: ChatId,
+    /// The vendor's id of who wrote.
+    pub from: Arc<str>,
+    /// The words, marked up as the vendor does.
+    pub text: Arc<str>,
+    /// What the pressed button stands for, if one was pressed.
+    pub answer: Option<Arc<str>>,
+    /// Links to media, or the vendor's ids of them where it gives no links.
+    pub media: Vec<Arc<str>>,
+    /// The vendor's id of the thread within the chat.
+    pub thread: Option<Arc<str>>,
+    /// The vendor's id of the message that this one answers.
+    pub reply_to: Option<Arc<str>>,
+    /// The vendor's id of the message, written as receipts write it; of a pressed button the message above it.
+    pub vendor_id: Arc<str>,
+    /// The vendor's id of this call's news; stable when the vendor repeats it.
+    pub source: Arc<str>,
+    /// When, by the vendor's clock or that of receipt.
+    pub at: Timestamp,
+}
+
+impl ChatReply {
+    /// Words without media, to no message in particular.
+    pub fn new(
+        chat: ChatId,
+        from: impl Into<Arc<str>>,
+        text: impl Into<Arc<str>>,
+        vendor_id: impl Into<Arc<str>>,
+        source: impl Into<Arc<str>>,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            chat,
+            from: from.into(),
+            text: text.into(),
+            answer: None,
+            media: Vec::new(),
+            thread: None,
+            reply_to: None,
+            vendor_id: vendor_id.into(),
+            source: source.into(),
             at,
         }
     }

@@ -205,6 +205,14 @@ fn chats() -> Vec<Builder<Chat>> {
             .option(option("show_caption_above_media", true))
             .option(option("disable_notification", true)),
     ];
+    chats.extend([
+        to().markdown("*new*").edits("-1001234567890:7").keyboard_row([Button::answer("Seen", "s")]),
+        to().text("new").edits("7").option(option("link_preview", false)),
+        to().text("new").edits("7").option(option("edit_caption", true)),
+        to().media(link(MediaKind::Image).with_caption("c")).edits("7").option(option("has_spoiler", true)),
+        to().media(link(MediaKind::Audio)).text("c").option(option("voice", true)),
+        to().media(bytes(MediaKind::Audio)).option(option("voice", true)),
+    ]);
     chats.extend(kinds.map(|kind| to().media(link(kind)).text("c")));
     chats.extend(kinds.map(|kind| to().media(bytes(kind).with_caption("c"))));
     chats

@@ -358,3 +358,29 @@ fn one_instance_serves_one_runtime_after_another() {
     }
     drop(smtp);
 }
+
+/// Whether the signature verifies is for `.ci/referees` to ask, by the record that this leaves in the file
+/// `TIDINGS_TEST_SMTP_DKIM`.
+#[cfg(feature = "dkim")]
+#[tokio::test]
+async fn signed_mail_arrives_signed() {
+    use aws_lc_rs::{rand::SystemRandom, signature::Ed25519KeyPair};
+    use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+    use tidings::providers::dkim::DkimKey;
+
+    let Some(server) = Server::find() else { return };
+    let secret = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).expect("a key");
+    let key = DkimKey::new("tidings.test", "delivered", BASE64.encode(secret.as_ref())).expect("a key");
+    if let Ok(path) = std::env::var("TIDINGS_TEST_SMTP_DKIM") {
+        std::fs::write(path, format!("{}\t{}\n", key.record_name(), key.record())).expect("written");
+    }
+    let smtp = server.config().dkim(key).build().expect("valid");
+    let mut email = server.simple("signed");
+    email.text = Some(".\n..dots  and gaps \n\nGrüße\n\n".into());
+    email.list_unsubscribe = Some(ListUnsubscribe::one_click("https://tidings.test/u?1").expect("a link"));
+    let id = new_id();
+    send(&smtp, &email, id).await.expect("sent");
+    let raw = server.delivered(id, "signed").await;
+    let text = String::from_utf8_lossy(&raw);
+    assert!(text.contains("DKIM-Signature: v=1; a=ed25519-sha256;"), "{text}");
+}

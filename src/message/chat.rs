@@ -55,6 +55,9 @@ pub struct Chat {
     /// The vendor's id of a thread within the chat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<Arc<str>>,
+    /// The vendor's id of the message in whose place this one is put.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edits: Option<Arc<str>>,
     /// Wishes that only one vendor understands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<VendorOption>,
@@ -121,6 +124,7 @@ impl Chat {
             keyboard: Vec::new(),
             reply_to: None,
             thread: None,
+            edits: None,
             options: Vec::new(),
         })
     }
@@ -179,12 +183,18 @@ impl Builder<Chat> {
     pub fn thread(self, id: impl Into<Arc<str>>) -> Self {
         self.with(|chat| chat.thread = Some(id.into()))
     }
+
+    /// Puts this in place of the message of that id, as a receipt named it.
+    pub fn edits(self, id: impl Into<Arc<str>>) -> Self {
+        self.with(|chat| chat.edits = Some(id.into()))
+    }
 }
 
 impl sealed::Sealed for Chat {
     const NEEDS: &'static [Need<Self>] = &[
         (Features::AUDIO, "media", |m| has(&m.media, MediaKind::Audio)),
         (Features::BUTTONS, "buttons", |m| !m.buttons.is_empty()),
+        (Features::EDIT, "edits", |m| m.edits.is_some()),
         (Features::FILE, "media", |m| has(&m.media, MediaKind::File)),
         (Features::IMAGE, "media", |m| has(&m.media, MediaKind::Image)),
         (Features::INLINE_KEYBOARD, "keyboard", |m| !m.keyboard.is_empty()),

@@ -51,52 +51,54 @@ features! {
     CUSTOM_HEADERS = 10, "custom headers";
     /// Key-value data for the app.
     DATA = 11, "data";
+    /// New words in place of a message that was sent before.
+    EDIT = 12, "edit";
     /// Any file as media.
-    FILE = 12, "file";
+    FILE = 13, "file";
     /// An HTML part.
-    HTML = 13, "html";
+    HTML = 14, "html";
     /// A picture as media.
-    IMAGE = 14, "image";
+    IMAGE = 15, "image";
     /// Pictures inside an email's HTML.
-    INLINE_IMAGES = 15, "inline images";
+    INLINE_IMAGES = 16, "inline images";
     /// An inline keyboard: rows of buttons that answer the bot or open a link.
-    INLINE_KEYBOARD = 16, "inline keyboard";
+    INLINE_KEYBOARD = 17, "inline keyboard";
     /// A list of rows to choose from.
-    LISTS = 17, "lists";
+    LISTS = 18, "lists";
     /// The headers List-Unsubscribe and List-Unsubscribe-Post.
-    LIST_UNSUBSCRIBE = 18, "list-unsubscribe";
+    LIST_UNSUBSCRIBE = 19, "list-unsubscribe";
     /// A point on the map.
-    LOCATION = 19, "location";
+    LOCATION = 20, "location";
     /// Text marked up as Markdown.
-    MARKDOWN = 20, "markdown";
+    MARKDOWN = 21, "markdown";
     /// Media given as bytes and not as a link.
-    MEDIA_UPLOAD = 21, "media upload";
+    MEDIA_UPLOAD = 22, "media upload";
     /// Data per recipient, filled in by the vendor.
-    MERGE_DATA = 22, "merge data";
+    MERGE_DATA = 23, "merge data";
     /// Key-value data that comes back with events and no reader sees.
-    METADATA = 23, "metadata";
+    METADATA = 24, "metadata";
     /// A priority other than normal.
-    PRIORITY = 24, "priority";
+    PRIORITY = 25, "priority";
     /// A quoted message that this one answers.
-    REPLY_CONTEXT = 25, "reply context";
+    REPLY_CONTEXT = 26, "reply context";
     /// An address for answers.
-    REPLY_TO = 26, "reply-to";
+    REPLY_TO = 27, "reply-to";
     /// A sound of the app's own.
-    SOUND = 27, "sound";
+    SOUND = 28, "sound";
     /// A push message to a browser's subscription.
-    SUBSCRIPTION = 28, "subscription";
+    SUBSCRIPTION = 29, "subscription";
     /// Words by which the vendor groups its statistics.
-    TAGS = 29, "tags";
+    TAGS = 30, "tags";
     /// A thread within a chat.
-    THREAD = 30, "thread";
+    THREAD = 31, "thread";
     /// A push message to all subscribers of a topic.
-    TOPIC = 31, "topic";
+    TOPIC = 32, "topic";
     /// How long a vendor keeps trying.
-    TTL = 32, "ttl";
+    TTL = 33, "ttl";
     /// A template that is kept at the vendor.
-    VENDOR_TEMPLATE = 33, "vendor template";
+    VENDOR_TEMPLATE = 34, "vendor template";
     /// Moving pictures as media.
-    VIDEO = 34, "video";
+    VIDEO = 35, "video";
 }
 
 impl Features {

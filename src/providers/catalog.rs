@@ -132,12 +132,14 @@ pub const ENTRIES: &[Entry] = &[
     row!("SendGrid", super::sendgrid::SendGridConfig, [Email email: super::sendgrid::CAPABILITIES], webhook),
     #[cfg(feature = "ses")]
     row!("Amazon SES", super::ses::SesConfig, [Email email: super::ses::CAPABILITIES], webhook),
+    #[cfg(feature = "slack")]
+    row!("Slack", super::slack::SlackConfig, [Chat chat: super::slack::CAPABILITIES], webhook),
     #[cfg(feature = "smtp")]
     row!("SMTP", super::smtp::SmtpConfig, [Email email: super::smtp::CAPABILITIES]),
     #[cfg(feature = "sns")]
     row!("Amazon SNS", super::sns::SnsConfig, [Sms sms: super::sns::CAPABILITIES], webhook),
     #[cfg(feature = "telegram")]
-    row!("Telegram", super::telegram::TelegramConfig, [Chat chat: super::telegram::CAPABILITIES]),
+    row!("Telegram", super::telegram::TelegramConfig, [Chat chat: super::telegram::CAPABILITIES], webhook),
     #[cfg(feature = "twilio")]
     row!(
         "Twilio",

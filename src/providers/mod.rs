@@ -35,6 +35,8 @@ pub mod postmark;
 pub mod sendgrid;
 #[cfg(feature = "ses")]
 pub mod ses;
+#[cfg(feature = "slack")]
+pub mod slack;
 #[cfg(feature = "smtp")]
 pub mod smtp;
 #[cfg(feature = "sns")]
@@ -47,3 +49,6 @@ pub mod twilio;
 pub mod vonage;
 #[cfg(feature = "webpush")]
 pub mod webpush;
+
+#[cfg(feature = "dkim")]
+pub use shared::dkim;

@@ -17,6 +17,8 @@ mod mailgun;
 mod meta;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
+#[cfg(feature = "slack")]
+mod slack;
 #[cfg(feature = "telegram")]
 mod telegram;
 #[cfg(feature = "twilio")]

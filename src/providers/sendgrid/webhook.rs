@@ -269,7 +269,7 @@ mod tests {
             .into_iter()
             .map(|one| match one {
                 Inbound::Event(event) => event,
-                Inbound::Reply(reply) => panic!("{reply:?}"),
+                other => panic!("{other:?}"),
             })
             .collect()
     }

@@ -329,7 +329,7 @@ fn events_of(record: &Value) -> Vec<VendorEvent> {
     let inbound = events::parse(Some(&key()), &call).expect("readable");
     let event = |one| match one {
         Inbound::Event(event) => event,
-        Inbound::Reply(reply) => panic!("{reply:?}"),
+        other => panic!("{other:?}"),
     };
     inbound.into_iter().map(event).collect()
 }

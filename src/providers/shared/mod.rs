@@ -1,5 +1,6 @@
 //! What vendors share between them, so that none imports another.
 
+pub(in crate::providers) mod answers;
 #[cfg(any(feature = "ses", feature = "sns"))]
 pub(in crate::providers) mod aws;
 #[cfg(feature = "http-client")]
@@ -8,6 +9,8 @@ pub(in crate::providers) mod batch;
 pub(in crate::providers) mod callback;
 #[cfg(feature = "http-client")]
 pub(in crate::providers) mod collapse;
+#[cfg(feature = "dkim")]
+pub mod dkim;
 #[cfg(feature = "http-client")]
 pub(in crate::providers) mod envelope;
 pub(in crate::providers) mod inbound;

@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
+#[cfg(feature = "dkim")]
+use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -107,6 +109,15 @@ configured_by!(
             Setting::text("user", "who logs in").variables(&["SMTP_USER"]).example("shop"),
             Setting::secret("password", "the password, or an OAuth access token").variables(&["SMTP_PASS"]),
             Setting::text("auth", "`password` or `xoauth2`"),
+            Setting::text("dkim_domain", "whose signature mail carries (feature `dkim`)")
+                .variables(&["SMTP_DKIM_DOMAIN"])
+                .example("example.org"),
+            Setting::text("dkim_selector", "under which name its key is published; several by commas")
+                .variables(&["SMTP_DKIM_SELECTOR"])
+                .example("mail2026"),
+            Setting::secret("dkim_key", "its private key, PEM; as many as selectors")
+                .variables(&["SMTP_DKIM_KEY"])
+                .file("SMTP_DKIM_KEY_FILE"),
             Setting::text("name", "the name of this instance").example("smtp-eu"),
             Setting::text("hello", "the name given in EHLO").example("shop.example.org"),
             Setting::text("ca_file", "the PEM file of an authority to trust").variables(&["SMTP_CA"]),
@@ -162,6 +173,8 @@ pub struct SmtpConfig {
     pub(super) transport: SmtpTransport,
     pub(super) idle_timeout: Duration,
     pub(super) timeout: Duration,
+    #[cfg(feature = "dkim")]
+    pub(super) dkim: Vec<crate::providers::dkim::DkimKey>,
 }
 
 impl SmtpConfig {
@@ -181,6 +194,8 @@ impl SmtpConfig {
             transport: SmtpTransport::default(),
             idle_timeout: Duration::from_secs(60),
             timeout: Duration::from_secs(60),
+            #[cfg(feature = "dkim")]
+            dkim: Vec::new(),
         }
     }
 
@@ -279,6 +294,27 @@ impl SmtpConfig {
         self
     }
 
+    /// Signs each message with this key. Called again, each key makes a signature of its own: receivers take the one
+    /// that they can verify (RFC 8463 section 7).
+    #[cfg(feature = "dkim")]
+    #[must_use]
+    pub fn dkim(mut self, key: crate::providers::dkim::DkimKey) -> Self {
+        self.dkim.push(key);
+        self
+    }
+
+    #[cfg(feature = "dkim")]
+    fn signed(mut self, domain: &str, selectors: &str, key: &SecretString) -> Result<Self> {
+        let keys = crate::providers::dkim::DkimKey::several(domain, selectors, key.expose_secret())?;
+        self.dkim.extend(keys);
+        Ok(self)
+    }
+
+    #[cfg(not(feature = "dkim"))]
+    fn signed(self, _: &str, _: &str, _: &SecretString) -> Result<Self> {
+        Err(Error::config("mail is signed by the feature `dkim` of tidings, which is not switched on"))
+    }
+
     pub(super) fn effective_port(&self) -> u16 {
         self.port.unwrap_or(self.tls.port())
     }
@@ -303,7 +339,12 @@ impl SmtpConfig {
             SmtpTransport::Lettre => Way::Lettre(Box::new(OverLettre::new(&self, login)?)),
             SmtpTransport::Own => Way::Own(Box::new(Sessions::new(&self, Server::new(&self, login)?))),
         };
-        Ok(Smtp { name: self.name, way })
+        Ok(Smtp {
+            name: self.name,
+            way,
+            #[cfg(feature = "dkim")]
+            dkim: self.dkim.into(),
+        })
     }
 }
 
@@ -336,6 +377,10 @@ struct Fields {
     #[serde(default)]
     auth: SmtpAuth,
     hello: Option<String>,
+    dkim_domain: Option<String>,
+    dkim_selector: Option<String>,
+    #[serde(default, deserialize_with = "optional_secret")]
+    dkim_key: Option<SecretString>,
     ca_file: Option<PathBuf>,
     ca_pem: Option<String>,
     max_connections: Option<usize>,
@@ -370,6 +415,10 @@ impl TryFrom<Fields> for SmtpConfig {
             (None, None) => None,
             _ => return Err(Error::config("give both `user` and `password`, or neither")),
         };
-        Ok(config)
+        match (fields.dkim_domain, fields.dkim_selector, fields.dkim_key) {
+            (None, None, None) => Ok(config),
+            (Some(domain), Some(selectors), Some(key)) => config.signed(&domain, &selectors, &key),
+            _ => Err(Error::config("give all of `dkim_domain`, `dkim_selector`, `dkim_key`, or none")),
+        }
     }
 }

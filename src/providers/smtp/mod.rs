@@ -64,6 +64,11 @@
 //! |---|---|
 //! | `return_path` | the address to which mail that cannot be delivered returns; the sender's by default |
 //!
+//! # DKIM
+//!
+//! With the feature `dkim` and a key ([`SmtpConfig::dkim`]) each message carries a signature of the sender's domain;
+//! [`dkim`](crate::providers::dkim) says what is signed. Of several keys each signs.
+//!
 //! # Other letters than ASCII
 //!
 //! Domains are sent in their ASCII form. A local part with other letters
@@ -131,6 +136,8 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities::new("smtp", FEATURES
 pub struct Smtp {
     name: Arc<str>,
     way: Way,
+    #[cfg(feature = "dkim")]
+    dkim: Arc<[crate::providers::dkim::DkimKey]>,
 }
 
 /// Whose sessions carry the mail.
@@ -230,6 +237,8 @@ impl Provider<Email> for Smtp {
         let bounces = return_path(email)?;
         let mail = mime::write(email, item.message_id(), cx.clock().now(), bounces.as_ref())
             .map_err(|error| error.with_certainty(Certainty::NotSent))?;
+        #[cfg(feature = "dkim")]
+        let mail = mail.signed(&self.dkim, cx.clock().now())?;
         let outcomes = self.way.deliver(cx, mail).await?.into_iter().enumerate();
         receipt(outcomes.map(|(index, outcome)| named(outcome, email, index)).collect())
     }

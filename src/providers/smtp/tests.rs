@@ -215,6 +215,33 @@ async fn an_abandoned_message_leaves_no_connection_behind() {
 }
 
 #[test]
+fn dkim_is_configured_by_three_settings() {
+    let seed = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
+    let vars = |name: &str| {
+        let value = match name {
+            "SMTP_HOST" => "mail.example.org",
+            "SMTP_DKIM_DOMAIN" => "example.org",
+            "SMTP_DKIM_SELECTOR" => "mail2026",
+            "SMTP_DKIM_KEY" => seed,
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    let config = SmtpConfig::from_vars(vars);
+    assert!(!format!("{config:?}").contains(seed));
+    #[cfg(feature = "dkim")]
+    assert_eq!(
+        config.expect("valid").expect("a host").dkim[0].record_name(),
+        "mail2026._domainkey.example.org"
+    );
+    #[cfg(not(feature = "dkim"))]
+    assert!(config.expect_err("no feature").message().contains("`dkim`"));
+    let half = |name: &str| vars(name).filter(|_| name != "SMTP_DKIM_KEY");
+    let error = SmtpConfig::from_vars(half).expect_err("one is missing");
+    assert!(error.message().contains("SMTP_DKIM_KEY"), "{error}");
+}
+
+#[test]
 fn one_instance_outlives_its_runtimes() {
     let smtp = std::sync::OnceLock::new();
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

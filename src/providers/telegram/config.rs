@@ -2,15 +2,16 @@
 
 use std::fmt;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::{Telegram, VENDOR, limits};
+use super::{Telegram, VENDOR, limits, webhook};
 use crate::{
     address::shown_url,
     error::{Error, Result},
     providers::{
         schema::{Schema, Setting, configured_by},
-        shared::settings::{checked_name, credential, read_as_table, web_uri},
+        shared::settings::{checked_name, credential, optional_secret, read_as_table, web_uri},
     },
     secret::Credential,
 };
@@ -27,6 +28,8 @@ configured_by!(
                 .variables(&["TELEGRAM_BOT_TOKEN"])
                 .example("123456:token"),
             Setting::text("name", "the name of this instance").example("telegram-shop"),
+            Setting::secret("webhook_secret", "the `secret_token` that the webhook was set with")
+                .variables(&["TELEGRAM_WEBHOOK_SECRET"]),
             Setting::text("base_url", "a Bot API server of your own").variables(&["TELEGRAM_BASE_URL"]),
         ],
     )
@@ -47,6 +50,7 @@ pub struct TelegramConfig {
     name: Option<String>,
     token: Credential,
     base_url: Option<String>,
+    webhook_secret: Option<SecretString>,
 }
 
 /// What a configuration file says.
@@ -59,6 +63,8 @@ struct Fields {
     token: Credential,
     #[serde(default)]
     base_url: Option<String>,
+    #[serde(default, deserialize_with = "optional_secret")]
+    webhook_secret: Option<SecretString>,
 }
 
 read_as_table!(TelegramConfig by Fields);
@@ -66,7 +72,7 @@ read_as_table!(TelegramConfig by Fields);
 impl TelegramConfig {
     /// Sends as the bot of this token, such as `123456:ABC-DEF`.
     pub fn new(token: impl Into<Credential>) -> Self {
-        Self { name: None, token: token.into(), base_url: None }
+        Self { name: None, token: token.into(), base_url: None, webhook_secret: None }
     }
 
     /// Names this instance; `telegram` if it is not named.
@@ -83,6 +89,13 @@ impl TelegramConfig {
         self
     }
 
+    /// Believes calls that carry this secret: the `secret_token` that `setWebhook` was given.
+    #[must_use]
+    pub fn webhook_secret(mut self, secret: impl Into<SecretString>) -> Self {
+        self.webhook_secret = Some(secret.into());
+        self
+    }
+
     /// The provider.
     ///
     /// # Errors
@@ -92,7 +105,17 @@ impl TelegramConfig {
         let base_url = self.base_url.as_deref().unwrap_or(BASE_URL).trim_end_matches('/');
         check_url(base_url)?;
         let max_upload = if base_url == BASE_URL { limits::MAX_FILE } else { limits::MAX_LOCAL_FILE };
-        Ok(Telegram { name: name.into(), base_url: base_url.into(), token: self.token, max_upload })
+        let webhook_secret = self.webhook_secret;
+        if webhook_secret.as_ref().is_some_and(|secret| !webhook::is_token(secret.expose_secret())) {
+            return Err(Error::config("telegram's webhook_secret is 1 to 256 characters of A-Z a-z 0-9 _ -"));
+        }
+        Ok(Telegram {
+            name: name.into(),
+            base_url: base_url.into(),
+            token: self.token,
+            max_upload,
+            webhook_secret,
+        })
     }
 }
 

@@ -33,6 +33,10 @@ enum Refusal {
         "the bot knows no such chat; people must have written to it, groups and channels have it as a member"
     )]
     NoChat,
+    #[error("the message cannot be edited (any more); it must be the bot's own, and of the same kind")]
+    NotEditable,
+    #[error("there is no such message to edit")]
+    NotThere,
     #[error("the bot may not do this in this chat; is it an administrator where it must be?")]
     NoRights,
     #[error("there is no such Bot API here; check base_url")]
@@ -72,7 +76,9 @@ const TEXTS: &[(u16, &str, Refusal)] = &[
     (400, "media_caption_too_long", Refusal::TooLong),
     (400, "message caption is too long", Refusal::TooLong),
     (400, "message is too long", Refusal::TooLong),
+    (400, "message can't be edited", Refusal::NotEditable),
     (400, "message thread not found", Refusal::NoThread),
+    (400, "message to edit not found", Refusal::NotThere),
     (400, "message to be replied not found", Refusal::ReplyGone),
     (400, "message_too_long", Refusal::TooLong),
     (400, "need administrator rights", Refusal::NoRights),
@@ -81,6 +87,9 @@ const TEXTS: &[(u16, &str, Refusal)] = &[
     (400, "photo_invalid_dimensions", Refusal::Media),
     (400, "private chat not found", Refusal::NoChat),
     (400, "text is too long", Refusal::TooLong),
+    (400, "there is no caption in the message to edit", Refusal::NotEditable),
+    (400, "there is no media in the message to edit", Refusal::NotEditable),
+    (400, "there is no text in the message to edit", Refusal::NotEditable),
     (400, "topic_closed", Refusal::NoRights),
     (400, "user not found", Refusal::NoChat),
     (400, "webpage_", Refusal::Media),
@@ -112,6 +121,8 @@ impl Refusal {
             Self::NoRights => (ErrorKind::Permission, None),
             Self::NoServer => (ErrorKind::Config, None),
             Self::NoThread => (ErrorKind::InvalidMessage, Some("thread")),
+            Self::NotEditable => (ErrorKind::InvalidMessage, Some("edits")),
+            Self::NotThere => (ErrorKind::NotFound, Some("edits")),
             Self::ReplyGone => (ErrorKind::InvalidMessage, Some("reply_to")),
             Self::TooLong => (ErrorKind::PayloadTooLarge, Some("text")),
             Self::Token => (ErrorKind::Auth, None),
@@ -125,6 +136,13 @@ impl Refusal {
         let known = TEXTS.iter().find(|(status, start, _)| *status == code && text.starts_with(start));
         known.map(|(_, _, refusal)| *refusal)
     }
+}
+
+/// True if an edit was refused because the message is already as it should be.
+pub(super) fn is_unchanged(answer: &HttpResponse) -> bool {
+    let said: Failure = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let text = said.description.to_ascii_lowercase();
+    said.error_code == Some(400) && text.starts_with("bad request: message is not modified")
 }
 
 /// The error that an answer which is not `ok` stands for.

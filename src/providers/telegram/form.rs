@@ -132,6 +132,7 @@ pub(super) enum Value<'a> {
     Markup(Markup<'a>),
     Media(Vec<Piece<'a>>),
     Number(i64),
+    Piece(Piece<'a>),
     Preview(LinkPreview),
     Reply(Reply),
     Text(Cow<'a, str>),
@@ -189,6 +190,12 @@ impl<'a> From<Markup<'a>> for Value<'a> {
     }
 }
 
+impl<'a> From<Piece<'a>> for Value<'a> {
+    fn from(piece: Piece<'a>) -> Self {
+        Self::Piece(piece)
+    }
+}
+
 impl<'a> From<Vec<Piece<'a>>> for Value<'a> {
     fn from(pieces: Vec<Piece<'a>>) -> Self {
         Self::Media(pieces)
@@ -209,7 +216,7 @@ pub(super) struct Reply {
     pub(super) allow_sending_without_reply: bool,
 }
 
-/// One piece of an album.
+/// One piece of an album, or what takes the place of another.
 #[derive(Debug, Serialize)]
 pub(super) struct Piece<'a> {
     #[serde(rename = "type")]

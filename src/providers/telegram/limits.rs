@@ -27,12 +27,12 @@ pub(super) const MAX_LOCAL_FILE: usize = 2_000 << 20;
 
 pub(super) fn check(chat: &Chat, options: Options, max_upload: usize) -> Result<()> {
     check_parts(chat)?;
-    check_words(chat)?;
+    check_words(chat, options.edit_caption)?;
     check_keyboards(chat)?;
     check_album(&chat.media)?;
     chat.media.iter().enumerate().try_for_each(|(i, media)| check_upload(i, media, max_upload))?;
     chat.location.as_ref().map_or(Ok(()), check_location)?;
-    check_options(&chat.media, options)
+    check_options(chat, options)
 }
 
 fn unsupported(field: &'static str, why: &'static str) -> Error {
@@ -63,8 +63,9 @@ fn check_parts(chat: &Chat) -> Result<()> {
     }
 }
 
-fn check_words(chat: &Chat) -> Result<()> {
-    let most = if chat.media.is_empty() { MAX_TEXT } else { MAX_CAPTION };
+fn check_words(chat: &Chat, is_caption: bool) -> Result<()> {
+    let text_alone = chat.media.is_empty() && !is_caption;
+    let most = if text_alone { MAX_TEXT } else { MAX_CAPTION };
     let text = words(&chat.text).map(|text| ("text".to_owned(), text));
     let captions = chat.media.iter().enumerate();
     let captions = captions.filter_map(|(i, m)| Some((format!("media[{i}].caption"), words(&m.caption)?)));
@@ -160,8 +161,16 @@ fn check_location(location: &Location) -> Result<()> {
     }
 }
 
-fn check_options(media: &[Media], options: Options) -> Result<()> {
-    let seen = media.iter().any(|m| matches!(m.kind, MediaKind::Image | MediaKind::Video));
+fn check_options(chat: &Chat, options: Options) -> Result<()> {
+    let media = &chat.media;
+    if options.edit_caption && chat.edits.is_none() {
+        return Err(misplaced("edit_caption", "this option needs `edits`, the message to be edited"));
+    }
+    if options.voice && !matches!(media[..], [Media { kind: MediaKind::Audio, .. }]) {
+        return Err(misplaced("voice", "this option needs one piece of media, a sound"));
+    }
+    let seen =
+        options.edit_caption || media.iter().any(|m| matches!(m.kind, MediaKind::Image | MediaKind::Video));
     let asked = [
         ("has_spoiler", options.has_spoiler),
         ("show_caption_above_media", options.show_caption_above_media),

@@ -31,6 +31,9 @@
 //!   place of the reader's own, closed after use.
 //! - `reply_to`: the id of a message, or an id that this provider gave (`chat:message`).
 //!   `thread`: the number of a topic.
+//! - `edits`: words, or one piece of media, in the place of an earlier message of the bot, with the
+//!   keyboard anew; of a message with media whose caption is to change, say the option `edit_caption`.
+//!   An edit that changes nothing is a success.
 //!
 //! The vendor's id of a message is `chat:message`, since Telegram counts within a chat; of an
 //! album it is that of its first piece. Telegram knows no idempotency keys.
@@ -42,14 +45,24 @@
 //! | `allow_paid_broadcast` | true or false | up to 1,000 messages a second for a fee |
 //! | `allow_sending_without_reply` | true or false | send even if the message of `reply_to` is gone |
 //! | `disable_notification` | true or false | arrive without a sound |
+//! | `edit_caption` | true or false | with `edits`: the text is the new caption of media |
 //! | `has_spoiler` | true or false | cover a picture or video until it is tapped |
 //! | `link_preview` | true or false | false shows no preview of links |
 //! | `protect_content` | true or false | forbid forwarding and saving |
 //! | `show_caption_above_media` | true or false | put the caption of a picture or video above it |
 //!
+//! | `voice` | true or false | send a sound (OGG with OPUS, MP3 or M4A) as a voice message |
+//!
+//! # What comes back
+//!
+//! As a [`Webhook`] it reads messages, posts of channels, and pressed buttons, whose acknowledgement is the
+//! [`answer`](Webhook::answer) to the call. It believes calls with the secret that you gave `setWebhook` as
+//! `secret_token` and this as [`webhook_secret`](TelegramConfig::webhook_secret). Media come as Telegram's file ids.
+//! There are no events about deliveries: Telegram tells bots neither of arrival nor of reading.
+//!
 //! # Environment
 //!
-//! `TELEGRAM_BOT_TOKEN`, and `TELEGRAM_BASE_URL` for a Bot API server of your own. The token is
+//! `TELEGRAM_BOT_TOKEN`, `TELEGRAM_WEBHOOK_SECRET`, and `TELEGRAM_BASE_URL` for a Bot API server of your own. The token is
 //! part of every URL, so no URL is ever shown.
 //!
 //! # Sources
@@ -64,18 +77,22 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 
 use crate::{
     address::shown_url,
     context::CallContext,
-    error::Result,
+    error::{Error, ErrorKind, Result},
     http::{HttpResponse, call_with},
     message::{Chat, Features},
     provider::{Capabilities, Health, Outgoing, Provider, Receipt, Vendor},
+    providers::shared::answers::without,
     secret::Credential,
+    webhook::{Inbound, RawRequest, Verified, Webhook},
 };
 
 mod config;
+mod edit;
 mod errors;
 mod form;
 mod limits;
@@ -83,6 +100,7 @@ mod markdown;
 mod options;
 #[cfg(test)]
 mod tests;
+mod webhook;
 mod wire;
 
 pub use config::TelegramConfig;
@@ -97,6 +115,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities::new(
     VENDOR,
     Features::MEDIA
         .and(Features::BUTTONS)
+        .and(Features::EDIT)
         .and(Features::INLINE_KEYBOARD)
         .and(Features::LOCATION)
         .and(Features::MARKDOWN)
@@ -112,6 +131,7 @@ pub struct Telegram {
     base_url: Arc<str>,
     token: Credential,
     max_upload: usize,
+    webhook_secret: Option<SecretString>,
 }
 
 impl Telegram {
@@ -122,7 +142,7 @@ impl Telegram {
         })
         .await?;
         // Failures may come under a status of success, and what is no failure by status is not blotted.
-        Ok(wire::blotted(answer, &*self.token.value(cx).await?))
+        Ok(without(answer, &*self.token.value(cx).await?))
     }
 
     async fn deliver(&self, cx: &CallContext, item: Outgoing<'_, Chat>) -> Result<Receipt> {
@@ -130,6 +150,11 @@ impl Telegram {
         // Unguessable to whoever wrote the files, so none of them can hold it.
         let boundary = format!("tidings-{}", item.id().as_uuid().simple());
         let answer = self.call(cx, &call, &boundary).await?;
+        if let Some(edited) = &item.message().edits
+            && errors::is_unchanged(&answer)
+        {
+            return Ok(Receipt::accepted(1, Some(Arc::clone(edited))));
+        }
         wire::receipt(&answer, cx.clock().now())
     }
 
@@ -160,6 +185,25 @@ impl Provider<Chat> for Telegram {
     async fn send(&self, cx: &CallContext, item: Outgoing<'_, Chat>) -> Result<Receipt> {
         let delivered = self.deliver(cx, item).await;
         delivered.map_err(|error| error.with_provider(Arc::clone(&self.name)))
+    }
+}
+
+#[async_trait]
+impl Webhook for Telegram {
+    /// By the secret that the webhook was set with.
+    async fn verify(&self, _: &CallContext, request: &RawRequest) -> Result<Verified> {
+        let why = "telegram's webhook_secret is not set, so its calls cannot be told from others";
+        let secret = self.webhook_secret.as_ref().ok_or_else(|| Error::new(ErrorKind::Auth, why))?;
+        webhook::verify(secret, request)
+    }
+
+    fn parse(&self, verified: &Verified) -> Result<Vec<Inbound>> {
+        webhook::parse(verified.request())
+    }
+
+    /// After a pressed button its acknowledgement, without which it would show that it waits.
+    fn answer(&self, verified: &Verified) -> HttpResponse {
+        webhook::answer(verified.request())
     }
 }
 

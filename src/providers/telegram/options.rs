@@ -11,10 +11,12 @@ const KNOWN: &[&str] = &[
     "allow_paid_broadcast",
     "allow_sending_without_reply",
     "disable_notification",
+    "edit_caption",
     "has_spoiler",
     "link_preview",
     "protect_content",
     "show_caption_above_media",
+    "voice",
 ];
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -22,10 +24,12 @@ pub(super) struct Options {
     pub(super) allow_paid_broadcast: bool,
     pub(super) allow_sending_without_reply: bool,
     pub(super) disable_notification: bool,
+    pub(super) edit_caption: bool,
     pub(super) has_spoiler: bool,
     pub(super) no_link_preview: bool,
     pub(super) protect_content: bool,
     pub(super) show_caption_above_media: bool,
+    pub(super) voice: bool,
 }
 
 impl Options {
@@ -43,10 +47,12 @@ impl Options {
             "allow_paid_broadcast" => self.allow_paid_broadcast = boolean(option)?,
             "allow_sending_without_reply" => self.allow_sending_without_reply = boolean(option)?,
             "disable_notification" => self.disable_notification = boolean(option)?,
+            "edit_caption" => self.edit_caption = boolean(option)?,
             "has_spoiler" => self.has_spoiler = boolean(option)?,
             "link_preview" => self.no_link_preview = !boolean(option)?,
             "protect_content" => self.protect_content = boolean(option)?,
             "show_caption_above_media" => self.show_caption_above_media = boolean(option)?,
+            "voice" => self.voice = boolean(option)?,
             _ => return Err(unknown(option, KNOWN)),
         }
         Ok(())

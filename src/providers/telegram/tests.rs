@@ -180,6 +180,85 @@ async fn places_are_points_or_venues() {
 }
 
 #[tokio::test]
+async fn edits_have_methods_of_their_own() {
+    let words = to().markdown("*new*").edits("-1001:17").keyboard_row([Button::answer("A", "a")]);
+    let expected = json!({
+        "chat_id": -1001, "message_id": 17, "text": "*new*", "parse_mode": "MarkdownV2",
+        "reply_markup": {"inline_keyboard": [[{"text": "A", "callback_data": "a"}]]},
+    });
+    assert_eq!(call_of(words).await, ("editMessageText".into(), expected));
+    let caption = Chat::builder().to("@news").text("c").edits("-1001:17").option(option("edit_caption"));
+    let expected = json!({"chat_id": "@news", "message_id": 17, "caption": "c"});
+    assert_eq!(call_of(caption).await, ("editMessageCaption".into(), expected));
+    let media = to().media(link(MediaKind::Image, "https://example.org/1")).text("c").edits("17");
+    let expected = json!({
+        "chat_id": -1001, "message_id": 17,
+        "media": {"type": "photo", "media": "https://example.org/1", "caption": "c"},
+    });
+    assert_eq!(call_of(media).await, ("editMessageMedia".into(), expected));
+    let request = request_of(to().media(bytes(MediaKind::Video, "v.mp4", 3)).edits("17")).await;
+    let body = String::from_utf8(request.body().to_vec()).expect("texts");
+    assert!(body.contains(r#"{"type":"video","media":"attach://file0"}"#), "{body}");
+}
+
+#[tokio::test]
+async fn an_edit_that_changes_nothing_is_a_success() {
+    let same = r#"{"ok":false,"error_code":400,"description":"Bad Request: message is not modified: x"}"#;
+    let telegram = config().build().expect("whole");
+    let (_, cx) = world([answer(400, same), answer(400, same)]);
+    let edit = to().text("t").edits("-1001:17").build().expect("valid");
+    let receipt = send(&telegram, &cx, &edit).await.expect("as it should be");
+    assert_eq!(receipt.outcomes[0].vendor_id(), Some("-1001:17"));
+    send(&telegram, &cx, &to().text("t").build().expect("valid")).await.expect_err("no edit");
+}
+
+#[tokio::test]
+async fn a_voice_message_is_a_sound_of_its_own_kind() {
+    let sound = || link(MediaKind::Audio, "https://example.org/v.ogg");
+    let expected = json!({"chat_id": -1001, "voice": "https://example.org/v.ogg"});
+    assert_eq!(call_of(to().media(sound()).option(option("voice"))).await, ("sendVoice".into(), expected));
+    for wrong in [to().text("t"), to().media(sound()).media(sound())] {
+        assert_eq!(refused(wrong.option(option("voice"))).1, "options[\"telegram.voice\"]");
+    }
+}
+
+#[test]
+fn what_an_edit_cannot_do_is_refused_by_name() {
+    let edit = || to().text("t").edits("17");
+    let photo = || link(MediaKind::Image, "https://example.org/1");
+    let here = Location::new(1.0, 2.0).expect("on earth");
+    for (chat, field) in [
+        (to().text("t").edits("x"), "edits"),
+        (to().text("t").edits("-2002:17"), "edits"),
+        (edit().button_row(["a"]), "buttons"),
+        (to().location(here).edits("17"), "location"),
+        (to().media(photo()).media(photo()).edits("17"), "media"),
+        (edit().reply_to("1"), "reply_to"),
+        (edit().thread("1"), "thread"),
+        (edit().option(option("protect_content")), "options[\"telegram.protect_content\"]"),
+        (to().text("t").option(option("edit_caption")), "options[\"telegram.edit_caption\"]"),
+        (to().text("x".repeat(1_025)).edits("1").option(option("edit_caption")), "text"),
+    ] {
+        assert_eq!(refused(chat).1, field);
+    }
+}
+
+#[tokio::test]
+async fn without_a_secret_no_call_is_believed() {
+    let call = RawRequest::new(
+        http::Method::POST,
+        "https://x.org",
+        http::HeaderMap::new(),
+        "{}",
+        Default::default(),
+    );
+    let cx = CallContext::default();
+    let error = config().build().expect("whole").verify(&cx, &call).await.expect_err("no secret");
+    assert_eq!(error.kind(), ErrorKind::Auth);
+    assert!(config().webhook_secret("no spaces").build().is_err());
+}
+
+#[tokio::test]
 async fn albums_are_one_call() {
     let chat = to()
         .media(link(MediaKind::Image, "https://example.org/1"))

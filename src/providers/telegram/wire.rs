@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned, de::IgnoredAny};
 
 use super::{
-    errors,
+    edit, errors,
     form::{Call, InlineButton, Key, LinkPreview, Markup, Piece, Reply, Value},
     limits::{self, words},
     options::Options,
@@ -23,7 +22,10 @@ use crate::{
 pub(super) fn call(chat: &Chat, max_upload: usize) -> Result<Call<'_>> {
     let options = Options::read(&chat.options)?;
     limits::check(chat, options, max_upload)?;
-    let mut call = Call::new(method(chat));
+    if let Some(id) = &chat.edits {
+        return edit::call(chat, id, options);
+    }
+    let mut call = Call::new(method(chat, options));
     call.push("chat_id", chat_id(&chat.to)?);
     call.push_some("message_thread_id", thread(chat)?);
     content(&mut call, chat, options);
@@ -35,12 +37,13 @@ pub(super) fn call(chat: &Chat, max_upload: usize) -> Result<Call<'_>> {
     Ok(call)
 }
 
-fn method(chat: &Chat) -> &'static str {
+fn method(chat: &Chat, options: Options) -> &'static str {
     match (&chat.location, &chat.media[..]) {
         (Some(place), _) if words(&place.name).is_some() => "sendVenue",
         (Some(_), _) => "sendLocation",
         (None, []) => "sendMessage",
         (None, [media]) => match media.kind {
+            MediaKind::Audio if options.voice => "sendVoice",
             MediaKind::Audio => "sendAudio",
             MediaKind::File => "sendDocument",
             MediaKind::Image => "sendPhoto",
@@ -90,9 +93,10 @@ fn put_text<'a>(call: &mut Call<'a>, chat: &'a Chat, options: Options) {
 }
 
 fn put_media<'a>(call: &mut Call<'a>, chat: &'a Chat, media: &'a Media, options: Options) {
+    let parameter = if options.voice { "voice" } else { kind(media) };
     match &media.source {
-        MediaSource::File(file) => call.files.push((kind(media).into(), file)),
-        MediaSource::Url(url) => call.push(kind(media), url.as_str()),
+        MediaSource::File(file) => call.files.push((parameter.into(), file)),
+        MediaSource::Url(url) => call.push(parameter, url.as_str()),
     }
     if let Some(caption) = words(&chat.text).or_else(|| words(&media.caption)) {
         call.push("caption", caption);
@@ -105,15 +109,7 @@ fn put_media<'a>(call: &mut Call<'a>, chat: &'a Chat, media: &'a Media, options:
 fn put_album<'a>(call: &mut Call<'a>, chat: &'a Chat, album: &'a [Media], options: Options) {
     let mut pieces = Vec::with_capacity(album.len());
     for (index, media) in album.iter().enumerate() {
-        let source = match &media.source {
-            MediaSource::File(file) => {
-                let part = format!("file{index}");
-                let source = Cow::Owned(format!("attach://{part}"));
-                call.files.push((part.into(), file));
-                source
-            }
-            MediaSource::Url(url) => Cow::Borrowed(url.as_str()),
-        };
+        let source = source(call, media, index);
         // Of an album's captions clients show the only one under the whole.
         let text = words(&chat.text).filter(|_| index == 0);
         pieces.push(piece(source, media, text.or_else(|| words(&media.caption)), chat, options));
@@ -121,7 +117,20 @@ fn put_album<'a>(call: &mut Call<'a>, chat: &'a Chat, album: &'a [Media], option
     call.push("media", pieces);
 }
 
-fn piece<'a>(
+/// The link, or the name of the part that holds the bytes.
+pub(super) fn source<'a>(call: &mut Call<'a>, media: &'a Media, index: usize) -> Cow<'a, str> {
+    match &media.source {
+        MediaSource::File(file) => {
+            let part = format!("file{index}");
+            let source = Cow::Owned(format!("attach://{part}"));
+            call.files.push((part.into(), file));
+            source
+        }
+        MediaSource::Url(url) => Cow::Borrowed(url.as_str()),
+    }
+}
+
+pub(super) fn piece<'a>(
     source: Cow<'a, str>,
     media: &Media,
     caption: Option<&'a str>,
@@ -138,11 +147,11 @@ fn piece<'a>(
     }
 }
 
-fn parse_mode(chat: &Chat) -> Option<&'static str> {
+pub(super) fn parse_mode(chat: &Chat) -> Option<&'static str> {
     (chat.format == TextFormat::Markdown).then_some("MarkdownV2")
 }
 
-fn chat_id(to: &ChatId) -> Result<Value<'_>> {
+pub(super) fn chat_id(to: &ChatId) -> Result<Value<'_>> {
     let text = to.as_str();
     let is_name =
         |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -164,23 +173,26 @@ fn thread(chat: &Chat) -> Result<Option<i64>> {
 }
 
 /// `17`, or `-1001234567890:17` as our receipts say it.
-fn reply(chat: &Chat, options: Options) -> Result<Option<Reply>> {
-    let Some(text) = &chat.reply_to else { return Ok(None) };
+pub(super) fn message_id(text: &str) -> Option<(Option<i64>, i64)> {
     let parsed = match text.split_once(':') {
         Some((of, message)) => of.parse().ok().map(Some).zip(message.parse().ok()),
         None => text.parse().ok().map(|message| (None, message)),
     };
+    parsed.filter(|(_, message)| *message > 0)
+}
+
+fn reply(chat: &Chat, options: Options) -> Result<Option<Reply>> {
+    let Some(text) = &chat.reply_to else { return Ok(None) };
     let wrong =
         || Error::invalid("reply_to", "expected the number of a message, such as 17 or -1001234567890:17");
-    let (of, message_id): (Option<i64>, i64) =
-        parsed.filter(|(_, message)| *message > 0).ok_or_else(wrong)?;
+    let (of, message_id) = message_id(text).ok_or_else(wrong)?;
     let here = chat.to.as_str().parse().ok();
     let chat_id = of.filter(|of| Some(*of) != here);
     let allow_sending_without_reply = options.allow_sending_without_reply;
     Ok(Some(Reply { message_id, chat_id, allow_sending_without_reply }))
 }
 
-fn markup(chat: &Chat) -> Option<Markup<'_>> {
+pub(super) fn markup(chat: &Chat) -> Option<Markup<'_>> {
     if !chat.keyboard.is_empty() {
         let rows = chat.keyboard.iter().map(|row| row.iter().map(InlineButton::from).collect());
         return Some(Markup::Inline { inline_keyboard: rows.collect() });
@@ -203,16 +215,6 @@ pub(super) fn receipt(answer: &HttpResponse, now: Timestamp) -> Result<Receipt> 
         Some(sent) => Ok(Receipt::accepted(1, Some(format!("{}:{}", sent.chat.id, sent.message_id).into()))),
         None => Err(not_understood(answer, "Telegram's answer names no message")),
     }
-}
-
-/// The answer without the bot's token.
-pub(super) fn blotted(mut answer: HttpResponse, token: &SecretString) -> HttpResponse {
-    let (text, token) = (String::from_utf8_lossy(answer.body()), token.expose_secret());
-    if !token.is_empty() && text.contains(token) {
-        let clean = text.replace(token, "***");
-        *answer.body_mut() = clean.into();
-    }
-    answer
 }
 
 pub(super) fn health(answer: &HttpResponse, now: Timestamp) -> Result<Health> {

@@ -123,7 +123,7 @@ mod tests {
     fn event_of(body: &str) -> Option<VendorEvent> {
         match parse(None, &request("https://x.org/in", body)).pop()? {
             Inbound::Event(event) => Some(event),
-            Inbound::Reply(reply) => panic!("{reply:?}"),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -23,7 +23,7 @@ fn read(value: Value) -> Vec<Inbound> {
 fn event_of(status: Value) -> Option<VendorEvent> {
     match read(json!({"statuses": [status]})).pop()? {
         Inbound::Event(event) => Some(event),
-        Inbound::Reply(reply) => panic!("{reply:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -40,6 +40,19 @@ pub(in crate::providers) struct Mail {
     pub(in crate::providers) utf8: bool,
 }
 
+#[cfg(feature = "dkim")]
+impl Mail {
+    /// The same with a signature by each of `keys` on top.
+    pub(crate) fn signed(mut self, keys: &[crate::providers::dkim::DkimKey], now: Timestamp) -> Result<Self> {
+        if !keys.is_empty() {
+            let signatures = crate::providers::dkim::sign(self.content.as_bytes(), keys, now)
+                .map_err(|error| error.with_certainty(crate::error::Certainty::NotSent))?;
+            self.content.insert_str(0, &signatures);
+        }
+        Ok(self)
+    }
+}
+
 /// Writes `email`, which has been validated. `bounces` is where returned mail goes, if not to the sender.
 pub(in crate::providers) fn write(
     email: &Email,

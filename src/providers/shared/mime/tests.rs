@@ -17,8 +17,11 @@ struct Read {
     addresses: Vec<Vec<(Option<String>, Option<String>)>>,
     texts: Vec<Option<String>>,
     headers: Vec<(String, String)>,
-    parts: Vec<(String, Option<String>, Option<String>, Vec<u8>)>,
+    parts: Vec<Part>,
 }
+
+/// Type, file name, content id, content.
+type Part = (String, Option<String>, Option<String>, Vec<u8>);
 
 fn addresses(list: Option<&Parsed<'_>>) -> Vec<(Option<String>, Option<String>)> {
     let one = |a: &mail_parser::Addr<'_>| (a.name().map(unfolded), a.address().map(str::to_owned));
@@ -30,7 +33,7 @@ fn unfolded(text: &str) -> String {
     text.replace("\r\n", "")
 }
 
-fn part(part: &mail_parser::MessagePart<'_>) -> (String, Option<String>, Option<String>, Vec<u8>) {
+fn part(part: &mail_parser::MessagePart<'_>) -> Part {
     let kind = part.content_type().map(|kind| format!("{}/{:?}", kind.ctype(), kind.subtype()));
     let content = match &part.body {
         PartType::Text(text) | PartType::Html(text) => text.as_bytes().to_vec(),
@@ -209,7 +212,7 @@ fn assert_faithful(email: &Email, content: &str, seed: u64) {
         assert!(read.parts.iter().any(|(.., content)| whole(content)), "seed {seed}: {text:?} in {content}");
     }
     for attachment in &email.attachments {
-        let same = |(_, name, id, content): &(String, Option<String>, Option<String>, Vec<u8>)| {
+        let same = |(_, name, id, content): &Part| {
             name.as_deref() == Some(attachment.file.name.as_str())
                 && id.as_deref() == attachment.content_id.as_deref()
                 && content[..] == attachment.file.content[..]

@@ -23,7 +23,7 @@ fn read(body: &Value) -> Vec<Inbound> {
 fn event_of(body: &Value) -> Option<VendorEvent> {
     match read(body).pop()? {
         Inbound::Event(event) => Some(event),
-        Inbound::Reply(reply) => panic!("{reply:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
