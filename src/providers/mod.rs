@@ -23,6 +23,8 @@ pub mod schema;
 
 #[cfg(feature = "apns")]
 pub mod apns;
+#[cfg(feature = "brevo")]
+pub mod brevo;
 #[cfg(feature = "fcm")]
 pub mod fcm;
 #[cfg(feature = "gmail")]
@@ -33,6 +35,8 @@ pub mod mailgun;
 pub mod meta;
 #[cfg(feature = "postmark")]
 pub mod postmark;
+#[cfg(feature = "resend")]
+pub mod resend;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
 #[cfg(feature = "ses")]

@@ -3,13 +3,19 @@
 
 #![cfg(all(
     feature = "testing",
+    feature = "brevo",
+    feature = "apns",
     feature = "fcm",
+    feature = "mailgun",
     feature = "meta",
+    feature = "postmark",
+    feature = "resend",
     feature = "sendgrid",
     feature = "smtp",
     feature = "telegram",
     feature = "twilio",
-    feature = "vonage"
+    feature = "vonage",
+    feature = "webpush"
 ))]
 
 mod canaries;

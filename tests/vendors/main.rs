@@ -5,6 +5,8 @@
 
 #[cfg(feature = "apns")]
 mod apns;
+#[cfg(feature = "brevo")]
+mod brevo;
 #[cfg(feature = "fcm")]
 mod fcm;
 #[cfg(feature = "gmail")]
@@ -17,6 +19,10 @@ mod known;
 mod mailgun;
 #[cfg(feature = "meta")]
 mod meta;
+#[cfg(feature = "postmark")]
+mod postmark;
+#[cfg(feature = "resend")]
+mod resend;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
 #[cfg(feature = "ses")]
