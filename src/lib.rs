@@ -49,7 +49,10 @@
 //! |---|---|---|
 //! | `smtp` | any SMTP server, over lettre and rustls | email |
 //! | `sendgrid` | SendGrid v3, with its event webhook | email |
+//! | `ses` | Amazon SES v2, signed by reqsign, with its events over SNS | email |
+//! | `gmail` | Gmail as a person or by a service account | email |
 //! | `twilio` | Twilio, with status callbacks and answers | SMS, WhatsApp |
+//! | `sns` | Amazon SNS: text messages, and answers over a topic | SMS |
 //! | `fcm` | Firebase Cloud Messaging, HTTP v1 | push |
 //! | `telegram` | Telegram Bot API | chat |
 //! | `apns` | Apple Push Notification service, by HTTP/2 and provider tokens | push |

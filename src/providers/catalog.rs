@@ -122,6 +122,8 @@ pub const ENTRIES: &[Entry] = &[
     row!("Apple Push Notification service", super::apns::ApnsConfig, [Push push: super::apns::CAPABILITIES]),
     #[cfg(feature = "fcm")]
     row!("Firebase Cloud Messaging", super::fcm::FcmConfig, [Push push: super::fcm::CAPABILITIES]),
+    #[cfg(feature = "gmail")]
+    row!("Gmail", super::gmail::GmailConfig, [Email email: super::gmail::CAPABILITIES]),
     #[cfg(feature = "mailgun")]
     row!("Mailgun", super::mailgun::MailgunConfig, [Email email: super::mailgun::CAPABILITIES], webhook),
     #[cfg(feature = "meta")]

@@ -25,6 +25,8 @@ pub mod schema;
 pub mod apns;
 #[cfg(feature = "fcm")]
 pub mod fcm;
+#[cfg(feature = "gmail")]
+pub mod gmail;
 #[cfg(feature = "mailgun")]
 pub mod mailgun;
 #[cfg(feature = "meta")]

@@ -140,8 +140,12 @@ impl Account {
         VonageConfig::with_application("abcd1234", "78d335fa", pem)
     }
 
+    pub(crate) fn account(&self) -> ServiceAccount {
+        ServiceAccount::from_json(&self.json.to_string()).expect("whole")
+    }
+
     pub(crate) fn config(&self) -> FcmConfig {
-        FcmConfig::new(ServiceAccount::from_json(&self.json.to_string()).expect("whole"))
+        FcmConfig::new(self.account())
     }
 }
 

@@ -115,7 +115,7 @@ fn read<C: DeserializeOwned + Debug, V: Debug>(
 }
 
 /// Puts into the place of each secret what is none, and a secret into places where none belongs.
-fn read_wrongly<C: DeserializeOwned + Debug, V: Debug>(
+pub(crate) fn read_wrongly<C: DeserializeOwned + Debug, V: Debug>(
     printed: &mut Printed,
     good: &Value,
     secrets: &[&str],
@@ -177,7 +177,7 @@ fn configuration_files_that_are_wrong() {
 }
 
 /// Sets each variable wrongly in turn; errors must not quote it, whichever it is.
-fn vary<C: Debug, V: Debug>(
+pub(crate) fn vary<C: Debug, V: Debug>(
     printed: &mut Printed,
     good: &[(&str, &str)],
     from_vars: impl Fn(&dyn Fn(&str) -> Option<String>) -> Result<Option<C>>,

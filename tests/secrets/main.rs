@@ -15,6 +15,8 @@
 ))]
 
 mod canaries;
+#[cfg(all(feature = "gmail", feature = "ses", feature = "sns"))]
+mod clouds;
 mod configurations;
 mod sends;
 #[path = "../support/mod.rs"]

@@ -28,12 +28,12 @@ use crate::{
     support::Listener,
 };
 
-fn email() -> AnyMessage {
+pub(crate) fn email() -> AnyMessage {
     let email = Email::builder().from("shop@example.org").to("ada@example.org").subject("Hi").text("Hi");
     email.build().expect("valid").into()
 }
 
-fn sms() -> AnyMessage {
+pub(crate) fn sms() -> AnyMessage {
     Sms::builder().from("+15005550001").to("+15005550006").body("Hi").build().expect("valid").into()
 }
 
@@ -63,7 +63,7 @@ fn chat() -> AnyMessage {
 }
 
 /// What a server does that is no good.
-fn misdeeds() -> Vec<HttpStep> {
+pub(crate) fn misdeeds() -> Vec<HttpStep> {
     let statuses = [200, 202, 302, 400, 401, 403, 404, 413, 422, 429, 500, 503];
     let echoes = statuses.map(|status| HttpStep::Echo(StatusCode::from_u16(status).expect("a status")));
     let faults = [HttpStep::Hang, HttpStep::ResetAfterSend, HttpStep::ResetBeforeSend];
@@ -104,7 +104,7 @@ fn made_of_secrets(http: &ScriptedHttp) -> Vec<String> {
 }
 
 /// One message to a server that does `step`, with the vendor that `add` puts in.
-async fn hear(
+pub(crate) async fn hear(
     printed: &mut Printed,
     by: &str,
     (before, step): (Option<HttpStep>, HttpStep),

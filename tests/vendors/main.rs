@@ -7,6 +7,8 @@
 mod apns;
 #[cfg(feature = "fcm")]
 mod fcm;
+#[cfg(feature = "gmail")]
+mod gmail;
 #[allow(dead_code, reason = "not every vendor has golden files")]
 mod golden;
 #[allow(dead_code, reason = "each vendor uses its part")]
@@ -17,8 +19,12 @@ mod mailgun;
 mod meta;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
+#[cfg(feature = "ses")]
+mod ses;
 #[cfg(feature = "slack")]
 mod slack;
+#[cfg(feature = "sns")]
+mod sns;
 #[cfg(feature = "telegram")]
 mod telegram;
 #[cfg(feature = "twilio")]

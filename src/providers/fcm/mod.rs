@@ -98,11 +98,11 @@ mod limits;
 mod options;
 #[cfg(test)]
 mod tests;
-mod token;
 mod topics;
 mod wire;
 
-pub use config::{FcmConfig, ServiceAccount};
+pub use crate::providers::shared::google::ServiceAccount;
+pub use config::FcmConfig;
 
 /// The vendor's bare name, to which options are addressed.
 const VENDOR: &str = "fcm";
