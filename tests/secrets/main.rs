@@ -3,21 +3,29 @@
 
 #![cfg(all(
     feature = "testing",
+    feature = "apns",
+    feature = "brevo",
     feature = "discord",
     feature = "dkim",
     feature = "fcm",
+    feature = "mailgun",
     feature = "meta",
+    feature = "postmark",
+    feature = "resend",
     feature = "sendgrid",
     feature = "slack",
     feature = "smtp",
     feature = "teams",
     feature = "telegram",
     feature = "twilio",
-    feature = "vonage"
+    feature = "vonage",
+    feature = "webpush"
 ))]
 
 mod canaries;
 mod chats;
+#[cfg(all(feature = "gmail", feature = "ses", feature = "sns"))]
+mod clouds;
 mod configurations;
 mod sends;
 #[path = "../support/mod.rs"]

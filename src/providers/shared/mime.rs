@@ -111,6 +111,16 @@ fn headers(email: &Email, from: &Mailbox, id: String, now: Timestamp) -> Result<
     Ok(out)
 }
 
+/// The header that names those who get a copy unseen, for who is handed a mail and takes the header out;
+/// empty if there are none.
+pub(in crate::providers) fn bcc(email: &Email) -> Result<String> {
+    let mut headers = Headers::with_capacity(1);
+    if !email.bcc.is_empty() {
+        headers.set(header::Bcc::from(mailboxes("bcc", &email.bcc)?));
+    }
+    Ok(headers.to_string())
+}
+
 fn date(now: Timestamp) -> SystemTime {
     let secs = now.as_secs().clamp(0, LAST_SECOND).unsigned_abs();
     SystemTime::UNIX_EPOCH + Duration::from_secs(secs)

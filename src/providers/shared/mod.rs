@@ -13,6 +13,8 @@ pub(in crate::providers) mod collapse;
 pub mod dkim;
 #[cfg(feature = "http-client")]
 pub(in crate::providers) mod envelope;
+#[cfg(any(feature = "fcm", feature = "gmail"))]
+pub(in crate::providers) mod google;
 pub(in crate::providers) mod inbound;
 #[cfg(feature = "ses")]
 pub(in crate::providers) mod join;
