@@ -66,8 +66,8 @@
 //!
 //! # DKIM
 //!
-//! With the feature `dkim` and a key ([`SmtpConfig::dkim`]) each message carries a signature of the sender's domain;
-//! [`dkim`](crate::providers::dkim) says what is signed. Of several keys each signs.
+//! With the feature `dkim` and a key (`SmtpConfig::dkim`, or the three settings `dkim_…`) each message carries a
+//! signature of the sender's domain; the page of `providers::dkim` says what is signed. Of several keys each signs.
 //!
 //! # Other letters than ASCII
 //!
