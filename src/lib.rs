@@ -47,7 +47,7 @@
 //!
 //! | feature | brings | channels |
 //! |---|---|---|
-//! | `smtp` | any SMTP server, over lettre and rustls | email |
+//! | `smtp` | any SMTP server, over rustls | email |
 //! | `sendgrid` | SendGrid v3, with its event webhook | email |
 //! | `twilio` | Twilio, with status callbacks and answers | SMS, WhatsApp |
 //! | `fcm` | Firebase Cloud Messaging, HTTP v1 | push |
