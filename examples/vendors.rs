@@ -15,7 +15,7 @@ use tidings::{
     CallContext, Channel, Chat, Email, Error, Message, MessageId, Outgoing, Provider, Push, Result, Sms,
     SystemClock, TenantId, WhatsApp,
     config::{Config, ProviderConfig},
-    http::{HttpRequest, HttpResponse, HttpTransport},
+    http::{Demands, HttpRequest, HttpResponse, HttpTransport},
     providers::catalog::ENTRIES,
 };
 
@@ -84,6 +84,11 @@ async fn hand_over<M: Message>(provider: Option<&dyn Provider<M>>, message: M, h
     provider.send(&cx, Outgoing::new(&message, id, &TenantId::DEFAULT, "order-17")).await.map(|_| ())
 }
 
+/// What `JSON.stringify(subscription)` gives in a browser.
+const BROWSER: &str = r#"{"endpoint": "https://push.example.net/push/JzLQ3raZ", "keys": {
+    "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    "auth": "BTBZMqHH6r4Tts7J_aSIgg"}}"#;
+
 fn email() -> Result<Email> {
     let email = Email::builder().from("Corner Shop <shop@example.org>").to("Ada Lovelace <ada@example.org>");
     email.subject("Your order is on its way").text("It should reach you tomorrow.").build()
@@ -98,8 +103,13 @@ fn whatsapp() -> Result<WhatsApp> {
     message.text("It should reach you tomorrow.").build()
 }
 
-fn push(_: &ProviderConfig) -> Result<Push> {
-    let push = Push::builder().token("a-device-token").title("Your order is on its way");
+fn push(provider: &ProviderConfig) -> Result<Push> {
+    let push = match &*provider.vendor {
+        "apns" => Push::builder().token("6e1e6d9c3d6f4a0bb4a4ab1f9a6c1f0b6e1e6d9c3d6f4a0bb4a4ab1f9a6c1f0b"),
+        "webpush" => Push::builder().subscription(BROWSER),
+        _ => Push::builder().token("a-device-token"),
+    };
+    let push = push.title("Your order is on its way");
     push.body("It should reach you tomorrow.").build()
 }
 
@@ -145,6 +155,11 @@ impl HttpTransport for Catcher {
             false => Err(Error::config("nothing is sent here")),
         }
     }
+
+    /// What is not sent reaches nobody whom it should not.
+    fn keeps(&self, _: Demands) -> bool {
+        true
+    }
 }
 
 fn shown(request: &HttpRequest) -> String {
@@ -154,11 +169,13 @@ fn shown(request: &HttpRequest) -> String {
         let value = if value.is_sensitive() { "…" } else { value.to_str().unwrap_or("…") };
         text.push_str(&format!("{name}: {value}\n"));
     }
-    let body = String::from_utf8_lossy(request.body());
-    let pretty = serde_json::from_str::<serde_json::Value>(&body).ok();
+    let Ok(body) = std::str::from_utf8(request.body()) else {
+        return format!("{text}\n({} octets, encrypted)\n", request.body().len());
+    };
+    let pretty = serde_json::from_str::<serde_json::Value>(body).ok();
     let pretty = pretty.and_then(|value| serde_json::to_string_pretty(&value).ok());
     text.push('\n');
-    text.push_str(pretty.as_deref().unwrap_or(&body));
+    text.push_str(pretty.as_deref().unwrap_or(body));
     text.push('\n');
     text
 }

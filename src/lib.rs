@@ -49,9 +49,18 @@
 //! |---|---|---|
 //! | `smtp` | any SMTP server, over rustls | email |
 //! | `sendgrid` | SendGrid v3, with its event webhook | email |
+//! | `ses` | Amazon SES v2, signed by reqsign, with its events over SNS | email |
+//! | `gmail` | Gmail as a person or by a service account | email |
+//! | `brevo` | Brevo v3: versions of one mail, templates, its webhooks | email |
+//! | `mailgun` | Mailgun in both regions: batches, templates, signed webhooks | email |
+//! | `postmark` | Postmark: batches, message streams, templates, its webhooks | email |
+//! | `resend` | Resend: batches, idempotency keys, templates, signed webhooks | email |
 //! | `twilio` | Twilio, with status callbacks and answers | SMS, WhatsApp |
+//! | `sns` | Amazon SNS: text messages, and answers over a topic | SMS |
 //! | `fcm` | Firebase Cloud Messaging, HTTP v1 | push |
 //! | `telegram` | Telegram Bot API | chat |
+//! | `apns` | Apple Push Notification service, by HTTP/2 and provider tokens | push |
+//! | `webpush` | Web Push with VAPID, to browsers' subscriptions | push |
 //! | `sqlite` (default) | the outbox in one SQLite file, over sqlx | all |
 //! | `postgres` | the outbox in Postgres, for many workers, over sqlx | all |
 //! | `templates` (default) | handlebars templates with limits | all |

@@ -32,7 +32,7 @@ pub use over_hyper::HyperTransport;
 #[cfg(feature = "http-client")]
 pub use over_reqwest::ReqwestTransport;
 #[cfg(feature = "http-client")]
-pub use public::{is_public, literal};
+pub use public::may_be_public;
 
 /// A request, complete and ready to be sent.
 pub type HttpRequest = http::Request<Bytes>;

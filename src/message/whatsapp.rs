@@ -35,6 +35,9 @@ pub struct WhatsApp {
     /// The vendor's id of the message that this one answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Arc<str>>,
+    /// What is sent in its place to a person who has not written for 24 hours; see [`Builder::stand_in`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<Box<WhatsAppTemplate>>,
     /// Wishes that only one vendor understands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<VendorOption>,
@@ -170,6 +173,20 @@ impl WhatsAppTemplate {
         self
     }
 
+    fn media(&self) -> Option<&Media> {
+        match &self.header {
+            Some(TemplateHeader::Media(media)) => Some(media),
+            _ => None,
+        }
+    }
+
+    fn media_mut(&mut self) -> Option<&mut Media> {
+        match &mut self.header {
+            Some(TemplateHeader::Media(media)) => Some(media),
+            _ => None,
+        }
+    }
+
     /// Sets what stands above the words.
     #[must_use]
     pub fn header(mut self, header: TemplateHeader) -> Self {
@@ -193,6 +210,7 @@ impl WhatsApp {
             to: PhoneNumber::placeholder(),
             content: WhatsAppContent::Text("".into()),
             reply_to: None,
+            stand_in: None,
             options: Vec::new(),
         })
     }
@@ -200,13 +218,30 @@ impl WhatsApp {
     /// The piece of media that it is, or that its template has above the words.
     fn media(&self) -> Option<&Media> {
         match &self.content {
-            WhatsAppContent::Media(media)
-            | WhatsAppContent::Template(WhatsAppTemplate {
-                header: Some(TemplateHeader::Media(media)),
-                ..
-            }) => Some(media),
+            WhatsAppContent::Media(media) => Some(media),
+            WhatsAppContent::Template(template) => template.media(),
             _ => None,
         }
+    }
+
+    /// All media that it holds: its own, and that of its stand-in.
+    pub(super) fn all_media(&self) -> [Option<&Media>; 2] {
+        [self.media(), self.stand_in.as_ref().and_then(|template| template.media())]
+    }
+
+    /// The same, to be changed.
+    pub(super) fn all_media_mut(&mut self) -> [Option<&mut Media>; 2] {
+        let own = match &mut self.content {
+            WhatsAppContent::Media(media) => Some(media),
+            WhatsAppContent::Template(template) => template.media_mut(),
+            _ => None,
+        };
+        [own, self.stand_in.as_mut().and_then(|template| template.media_mut())]
+    }
+
+    /// True if only a person who wrote in the last 24 hours may get it.
+    pub fn is_free_form(&self) -> bool {
+        !matches!(self.content, WhatsAppContent::Template(_))
     }
 
     fn is_media(&self, kind: MediaKind) -> bool {
@@ -279,6 +314,13 @@ impl Builder<WhatsApp> {
         self.with(|message| message.reply_to = Some(id.into()))
     }
 
+    /// The template that is sent in place of free-form content to a person who has not written for 24
+    /// hours, if the messenger has a [`WhatsAppWindow`](crate::messenger::WhatsAppWindow). It quotes nothing;
+    /// options go with it.
+    pub fn stand_in(self, template: WhatsAppTemplate) -> Self {
+        self.with(|message| message.stand_in = Some(Box::new(template)))
+    }
+
     fn says(self, content: WhatsAppContent) -> Self {
         self.with(|message| message.content = content)
     }
@@ -310,15 +352,16 @@ fn fault(content: &WhatsAppContent) -> Option<(&'static str, &'static str)> {
             .is_err()
             .then_some(("content.location", "latitude is -90 to 90, longitude -180 to 180 degrees")),
         WhatsAppContent::Media(_) => None,
-        WhatsAppContent::Template(template) => {
-            let right = fits(&template.name, 512) && fits(&template.language, 16);
-            (!right)
-                .then_some(("content.template", "a template has a name and a language, such as en or de_AT"))
-        }
+        WhatsAppContent::Template(template) => template_fault(template).map(|why| ("content.template", why)),
         WhatsAppContent::Text(text) => {
             (!fits(text, 4_096)).then_some(("content.text", "1 to 4096 characters"))
         }
     }
+}
+
+fn template_fault(template: &WhatsAppTemplate) -> Option<&'static str> {
+    let right = fits(&template.name, 512) && fits(&template.language, 16);
+    (!right).then_some("a template has a name and a language, such as en or de_AT")
 }
 
 fn list_fault(body: &str, button: &str, sections: &[ListSection]) -> Option<(&'static str, &'static str)> {
@@ -358,7 +401,9 @@ impl sealed::Sealed for WhatsApp {
     ];
 
     fn faults(&self) -> Vec<Error> {
-        fault(&self.content).map(|(field, why)| Error::invalid(field, why)).into_iter().collect()
+        let stand_in = self.stand_in.as_deref().and_then(template_fault).map(|why| ("stand_in", why));
+        let faults = fault(&self.content).into_iter().chain(stand_in);
+        faults.map(|(field, why)| Error::invalid(field, why)).collect()
     }
 
     fn options_mut(&mut self) -> &mut Vec<VendorOption> {
@@ -408,6 +453,14 @@ mod tests {
         let section = |n| vec![ListSection { title: "All".into(), rows: (0..n).map(row).collect() }];
         assert!(to().list("Choose", "Open", section(10)).build().is_ok());
         assert!(to().list("Choose", "Open", section(11)).build().is_err());
+    }
+
+    #[test]
+    fn a_stand_in_is_checked_as_a_template_is() {
+        let to = || WhatsApp::builder().to("+15005550006").text("Hi");
+        assert!(to().stand_in(WhatsAppTemplate::new("hello", "en")).build().expect("valid").is_free_form());
+        let error = to().stand_in(WhatsAppTemplate::new("", "en")).build().expect_err("no name");
+        assert_eq!(error.field(), Some("stand_in"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{
     Inner, Messenger,
     channels::{Channels, Routed, Slot, Stack, vendors},
     defaults::{Defaults, DefaultsTable},
+    whatsapp_window::WhatsAppWindow,
 };
 use crate::{
     context::CallContext,
@@ -84,6 +85,7 @@ pub struct MessengerBuilder {
     http: Option<Arc<dyn HttpTransport>>,
     clock: Arc<dyn Clock>,
     kept: Kept,
+    window: Option<WhatsAppWindow>,
     preview: Option<Preview>,
     faults: Vec<Error>,
 }
@@ -118,6 +120,7 @@ impl Default for MessengerBuilder {
             http: None,
             clock: Arc::new(SystemClock),
             kept: Kept::default(),
+            window: None,
             preview: None,
             faults: Vec::new(),
         }
@@ -290,6 +293,13 @@ impl MessengerBuilder {
         self
     }
 
+    /// Keeps WhatsApp's 24 hours: free-form messages go only to people who wrote in that time, as
+    /// [`receive`](Messenger::receive) heard them; to others goes the message's stand-in, or nothing.
+    pub fn whatsapp_window(mut self, window: WhatsAppWindow) -> Self {
+        self.window = Some(window);
+        self
+    }
+
     /// The messenger. Needs no runtime and starts nothing.
     ///
     /// # Errors
@@ -311,7 +321,10 @@ impl MessengerBuilder {
         builder.all_others(preview).without_default_rate_limits().defaults(defaults).assembled()
     }
 
-    fn assembled(self) -> Messenger {
+    fn assembled(mut self) -> Messenger {
+        if let Some(window) = &self.window {
+            self.providers.whatsapp = self.providers.whatsapp.take().map(|slot| window.around(slot));
+        }
         let limits = if self.default_limits { RateLimit::defaults() } else { Vec::new() };
         let limiter = RateLimiter::new(self.limits.into_iter().chain(limits));
         let shared = self.kept.limits.filter(|_| self.shares_limits);
@@ -340,6 +353,7 @@ impl MessengerBuilder {
             cx,
             ids: MessageIds::default(),
             total: self.total,
+            window: self.window,
             preview: self.preview,
         };
         Messenger { inner: Arc::new(inner), tenant: TenantId::DEFAULT }

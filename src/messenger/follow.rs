@@ -5,22 +5,38 @@ use crate::{
     error::Result,
     event::Event,
     id::{DeliveryId, MessageId, TenantId},
-    webhook::{Correlation, Inbound, RawRequest, VendorEvent, Webhook},
+    message::Channel,
+    webhook::{Correlation, Inbound, RawRequest, Reply, VendorEvent, Webhook},
 };
 
 pub(super) async fn receive(
     inner: &Inner,
+    tenant: &TenantId,
     webhook: &dyn Webhook,
     request: &RawRequest,
 ) -> Result<Vec<Inbound>> {
     let verified = webhook.verify(&inner.cx, request).await?;
     let inbound = webhook.parse(&verified)?;
     for entry in &inbound {
-        if let Inbound::Event(event) = entry {
-            append(inner, webhook.name(), event).await?;
+        match entry {
+            Inbound::Chat(_) => {}
+            Inbound::Event(event) => append(inner, webhook.name(), event).await?,
+            Inbound::Reply(reply) => heard(inner, tenant, reply).await?,
         }
     }
     Ok(inbound)
+}
+
+/// Remembers when somebody wrote by WhatsApp. A store that fails fails the call, which the vendor then repeats.
+async fn heard(inner: &Inner, tenant: &TenantId, reply: &Reply) -> Result<()> {
+    match &inner.window {
+        Some(window) if reply.channel == Channel::WhatsApp => {
+            // Another clock may be ahead; nobody wrote later than now.
+            let at = reply.at.min(inner.cx.clock().now());
+            window.heard(tenant, &reply.from, at).await
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn append(inner: &Inner, provider: &str, told: &VendorEvent) -> Result<()> {

@@ -32,6 +32,7 @@ mod prepared;
 mod queue;
 mod request;
 mod sent;
+mod whatsapp_window;
 
 pub use builder::{IntoProvider, MessengerBuilder};
 pub use check::Checkup;
@@ -43,6 +44,7 @@ pub(crate) use line::{Ended, Line, Ready};
 pub use prepared::Prepared;
 pub use request::{BatchRequest, SendRequest};
 pub use sent::Sent;
+pub use whatsapp_window::WhatsAppWindow;
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use options::{option_methods, queue_option_methods};
@@ -94,6 +96,7 @@ struct Inner {
     cx: CallContext,
     ids: MessageIds,
     total: Duration,
+    window: Option<WhatsAppWindow>,
     preview: Option<Preview>,
 }
 
@@ -237,12 +240,13 @@ impl Messenger {
     }
 
     /// Takes a vendor's call: verifies it, reads it, and appends what it says
-    /// to the timelines of the deliveries it is about, whatever their tenant.
+    /// to the timelines of the deliveries it is about, whatever their tenant. With a [`WhatsAppWindow`] it
+    /// is remembered, for this messenger's tenant, when people wrote.
     ///
     /// # Errors
     /// Of kind `auth` if the vendor did not make the call; then nothing happened.
     pub async fn receive(&self, webhook: &dyn Webhook, request: &RawRequest) -> Result<Vec<Inbound>> {
-        follow::receive(&self.inner, webhook, request).await
+        follow::receive(&self.inner, &self.tenant, webhook, request).await
     }
 }
 

@@ -35,7 +35,7 @@ impl<M: Message> ByKey<M> {
         Self { name: "by_key".into(), key: Arc::new(key), providers: Vec::new() }
     }
 
-    /// By the first recipient's address: `+49` is then a country.
+    /// By the first recipient's address: `+49` is then a country, and `+1242` another than `+1`.
     pub fn recipient() -> Self {
         Self::new(|item| item.message().recipient(0).map(|r| r.as_str().to_owned()).unwrap_or_default())
     }

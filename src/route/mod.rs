@@ -1,4 +1,4 @@
-//! Providers made of providers: failover, round robin, weighted, by key.
+//! Providers made of providers: failover, round robin, weighted, by key; and senders by country.
 //!
 //! A message whose outcome is unknown never goes to another provider. Faults
 //! of recipient or message do not either: nobody else would do better.
@@ -19,8 +19,10 @@ use crate::{
 };
 
 mod by_key;
+mod sender_pool;
 
 pub use by_key::ByKey;
+pub use sender_pool::SenderPool;
 
 /// How a [`Spread`] orders its providers for a message.
 #[derive(Debug)]

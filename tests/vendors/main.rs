@@ -5,8 +5,14 @@
 
 #[cfg(feature = "apns")]
 mod apns;
+#[cfg(feature = "brevo")]
+mod brevo;
+#[cfg(feature = "discord")]
+mod discord;
 #[cfg(feature = "fcm")]
 mod fcm;
+#[cfg(feature = "gmail")]
+mod gmail;
 #[allow(dead_code, reason = "not every vendor has golden files")]
 mod golden;
 #[allow(dead_code, reason = "each vendor uses its part")]
@@ -15,10 +21,20 @@ mod known;
 mod mailgun;
 #[cfg(feature = "meta")]
 mod meta;
+#[cfg(feature = "postmark")]
+mod postmark;
+#[cfg(feature = "resend")]
+mod resend;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
+#[cfg(feature = "ses")]
+mod ses;
 #[cfg(feature = "slack")]
 mod slack;
+#[cfg(feature = "sns")]
+mod sns;
+#[cfg(feature = "teams")]
+mod teams;
 #[cfg(feature = "telegram")]
 mod telegram;
 #[cfg(feature = "twilio")]

@@ -24,7 +24,7 @@
 //! - [ ] idempotency keys: Postmark has none. Each attempt carries the same `Message-ID` (`X-PM-KeepID`).
 //! - [ ] data per recipient without a template; mails of files alone; letters beyond ASCII before an `@`
 //!
-//! At most 50 recipients and 10 MB a mail. One id stands for all recipients of a mail.
+//! At most 50 recipients and 10 MB a mail, and 5 MB for its text and for its HTML part. One id stands for all recipients of a mail.
 //! An address that Postmark holds inactive, after a hard bounce or a complaint, is refused as
 //! `suppressed`, also if the other recipients of the same mail get theirs.
 //!
@@ -214,7 +214,7 @@ impl Provider<Email> for Postmark {
     async fn send_batch(&self, cx: &CallContext, items: &[Outgoing<'_, Email>]) -> Vec<Result<Receipt>> {
         let stream = self.message_stream.as_deref();
         let write = |envelope: &_| mail::body(envelope, stream, self.echo.as_ref());
-        let parcels = Parcels::new(items, |email| self.admit(email), write, (MOST, OCTETS));
+        let parcels = Parcels::new(items, |email| self.admit(email), write, |_| (MOST, OCTETS));
         let answers = calls(parcels.calls().map(|call| self.deliver(cx, call))).await;
         parcels.results(answers)
     }

@@ -201,6 +201,7 @@ async fn what_postmark_would_lose_is_refused_by_name() {
         (bare().template(template()).cc("c@x.org").merge("a@x.org", map(json!({"x": 1}))), "cc"),
         (start().merge("a@x.org", map(json!({"x": 1}))), "merge"),
         (bare().attach(file), "text"),
+        (bare().html("x".repeat(5_000_001)), "html"),
         (bare().subject("s").template(template()), "subject"),
         (bare().html("x").template(template()), "html"),
         (Email::builder().from("ü@x.org").to("a@x.org").text("t"), "from"),

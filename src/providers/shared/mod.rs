@@ -13,6 +13,8 @@ pub(in crate::providers) mod collapse;
 pub mod dkim;
 #[cfg(feature = "http-client")]
 pub(in crate::providers) mod envelope;
+#[cfg(any(feature = "fcm", feature = "gmail"))]
+pub(in crate::providers) mod google;
 pub(in crate::providers) mod inbound;
 #[cfg(feature = "ses")]
 pub(in crate::providers) mod join;
@@ -22,6 +24,8 @@ pub(in crate::providers) mod mail;
 pub(in crate::providers) mod merge;
 #[cfg(feature = "mime")]
 pub(in crate::providers) mod mime;
+#[cfg(feature = "http-client")]
+pub(in crate::providers) mod multipart;
 pub(in crate::providers) mod options;
 #[cfg(feature = "http-client")]
 pub(in crate::providers) mod parcels;

@@ -22,11 +22,11 @@ const CODES: &[(i64, ErrorKind, Option<&str>)] = {
     &[
         // Account is not active.
         (10001, Permission, None),
-        // Message rate limit exceeded.
+        // More than 30 messages between two numbers in 30 seconds.
         (14107, RateLimited, None),
         // Authentication, or a key without this right.
         (20003, Auth, None),
-        // Account not active.
+        // Account not active, or out of funds.
         (20005, Permission, None),
         // Not with test credentials.
         (20008, Permission, None),
@@ -40,7 +40,7 @@ const CODES: &[(i64, ErrorKind, Option<&str>)] = {
         (21408, Permission, Some("to")),
         // From is no number of ours.
         (21601, Permission, Some("from")),
-        // A body is required.
+        // Body or media are required.
         (21602, InvalidMessage, Some("body")),
         // A sender is required.
         (21603, InvalidMessage, Some("from")),
@@ -56,8 +56,10 @@ const CODES: &[(i64, ErrorKind, Option<&str>)] = {
         (21612, Unsupported, Some("to")),
         // To is no mobile number.
         (21614, InvalidRecipient, Some("to")),
-        // Longer than 1,600 characters.
+        // Longer than 1,600 characters; some count as several.
         (21617, PayloadTooLarge, Some("body")),
+        // Body, media or content are required, with a messaging service.
+        (21619, InvalidMessage, Some("body")),
         // Invalid media URL.
         (21620, InvalidMessage, Some("media")),
         // From is not Twilio's, or a short code of another country.
@@ -80,13 +82,17 @@ const CODES: &[(i64, ErrorKind, Option<&str>)] = {
         (63003, InvalidRecipient, Some("to")),
         // No channel has this From.
         (63007, Permission, Some("from")),
+        // The recipient blocked the sender, or opted out.
+        (63014, Suppressed, Some("to")),
         // Outside the messaging window: use a template.
         (63016, Refused, Some("content")),
         // Rate limit exceeded.
         (63017, RateLimited, None),
         // Rate limit of the channel exceeded.
         (63018, RateLimited, None),
-        // WhatsApp knows no such recipient.
+        // Rejected or not supported by the channel: media, components, a template filled too long.
+        (63021, InvalidMessage, Some("content")),
+        // WhatsApp cannot reach the recipient (its codes 1002 and 1026).
         (63024, InvalidRecipient, Some("to")),
         // The account's daily limit; until the next day.
         (63038, Quota, None),
@@ -187,6 +193,7 @@ mod tests {
         let table = [
             (401, 20003, Auth, Never, None),
             (403, 20005, Permission, Never, None),
+            (403, 20008, Permission, Never, None),
             (429, 20429, RateLimited, Backoff, None),
             (429, 14107, RateLimited, Backoff, None),
             (400, 21211, InvalidRecipient, Never, Some("to")),
@@ -196,14 +203,21 @@ mod tests {
             (429, 21611, RateLimited, Backoff, Some("from")),
             (400, 21612, Unsupported, Never, Some("to")),
             (400, 21614, InvalidRecipient, Never, Some("to")),
+            (400, 21602, InvalidMessage, Never, Some("body")),
+            (400, 21603, InvalidMessage, Never, Some("from")),
             (400, 21617, PayloadTooLarge, Never, Some("body")),
+            (400, 21619, InvalidMessage, Never, Some("body")),
             (400, 21659, Permission, Never, Some("from")),
             (400, 21660, Permission, Never, Some("from")),
             (400, 21730, Unavailable, Backoff, None),
             (400, 30001, RateLimited, Backoff, None),
+            (400, 63003, InvalidRecipient, Never, Some("to")),
             (400, 63007, Permission, Never, Some("from")),
+            (400, 63014, Suppressed, Never, Some("to")),
             (400, 63016, Refused, Never, Some("content")),
             (400, 63018, RateLimited, Backoff, None),
+            (400, 63021, InvalidMessage, Never, Some("content")),
+            (400, 63024, InvalidRecipient, Never, Some("to")),
             (400, 63038, Quota, Never, None),
             (400, 99999, InvalidMessage, Never, None),
         ];

@@ -71,6 +71,15 @@ pub(in crate::providers) fn write(
     Ok(Mail { sender, recipients, content, utf8 })
 }
 
+/// The header that names those who get a copy unseen, for who is handed a mail and takes the header out;
+/// empty if there are none.
+#[cfg(any(feature = "gmail", test))]
+pub(in crate::providers) fn bcc(email: &Email) -> Result<String> {
+    let mut header = String::new();
+    mailboxes(&mut header, "Bcc", "bcc", &email.bcc)?;
+    Ok(header)
+}
+
 fn headers(out: &mut String, email: &Email, from: &Mailbox, id: &str, now: Timestamp) -> Result<()> {
     out.push_str("Date: ");
     push_date(out, now);

@@ -1,4 +1,5 @@
-//! Access tokens by a service account's key: a signed assertion (RFC 7523) for a token.
+//! Access tokens of Google: by a service account's key (a signed assertion, RFC 7523), or by a refresh token
+//! (RFC 6749 section 6).
 
 use std::{fmt, time::Duration};
 
@@ -12,7 +13,7 @@ use http::{HeaderValue, Method, Uri, header::CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::config::ServiceAccount;
+use super::ServiceAccount;
 use crate::{
     context::CallContext,
     error::{Certainty, Error, ErrorKind, Result},
@@ -28,25 +29,33 @@ use crate::{
     time::Timestamp,
 };
 
-const SCOPE: &str = "https://www.googleapis.com/auth/firebase.messaging";
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// Google takes assertions of at most one hour.
 const LIFETIME: Duration = Duration::from_secs(3_600);
 
 /// Exchanges a service account's signature for access tokens.
-pub(super) struct AccessTokens {
+pub(in crate::providers) struct AccessTokens {
     endpoint: Uri,
     issuer: String,
+    scope: &'static str,
+    subject: Option<String>,
     audience: String,
     key_id: Option<String>,
     key: RsaKeyPair,
 }
 
 impl AccessTokens {
-    pub(super) fn new(account: &ServiceAccount) -> Result<Self> {
+    /// Tokens that allow `scope`; as the person `subject` if the account may speak for the people of its domain.
+    pub(in crate::providers) fn new(
+        account: &ServiceAccount,
+        scope: &'static str,
+        subject: Option<String>,
+    ) -> Result<Self> {
         Ok(Self {
             endpoint: secure_uri("token_uri", &account.token_uri)?,
             issuer: account.client_email.clone(),
+            scope,
+            subject,
             audience: account.token_uri.clone(),
             key_id: account.private_key_id.clone(),
             key: private_key(account.private_key.expose_secret())?,
@@ -57,8 +66,9 @@ impl AccessTokens {
         let header = Header { alg: "RS256", typ: "JWT", kid: self.key_id.as_deref() };
         let claims = Claims {
             iss: &self.issuer,
-            scope: SCOPE,
+            scope: self.scope,
             aud: &self.audience,
+            sub: self.subject.as_deref(),
             iat: now.as_secs(),
             exp: (now + LIFETIME).as_secs(),
         };
@@ -73,17 +83,18 @@ impl AccessTokens {
     }
 
     fn request(&self, assertion: &str) -> HttpRequest {
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", GRANT)
-            .append_pair("assertion", assertion)
-            .finish();
-        let mut request = HttpRequest::new(form.into());
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.endpoint.clone();
-        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-        request.headers_mut().insert(CONTENT_TYPE, kind);
-        request
+        form(&self.endpoint, &[("grant_type", GRANT), ("assertion", assertion)])
     }
+}
+
+fn form(endpoint: &Uri, pairs: &[(&str, &str)]) -> HttpRequest {
+    let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    let mut request = HttpRequest::new(form.into());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = endpoint.clone();
+    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+    request.headers_mut().insert(CONTENT_TYPE, kind);
+    request
 }
 
 #[async_trait]
@@ -91,13 +102,55 @@ impl CredentialSource for AccessTokens {
     async fn fetch(&self, cx: &CallContext) -> Result<Issued<SecretString>> {
         let assertion = self.assertion(cx.clock().now())?;
         let answer = call(cx, self.request(&assertion)).await?;
-        issued(&answer, &assertion, cx.clock().now())
+        issued(&answer, &[&assertion], "service account", cx.clock().now())
     }
 }
 
 impl fmt::Debug for AccessTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AccessTokens({})", self.issuer)
+    }
+}
+
+/// Exchanges a refresh token, which a person once gave, for access tokens.
+pub(in crate::providers) struct RefreshedTokens {
+    endpoint: Uri,
+    client_id: String,
+    client_secret: SecretString,
+    refresh_token: SecretString,
+}
+
+impl RefreshedTokens {
+    pub(in crate::providers) fn new(
+        token_uri: &str,
+        client_id: String,
+        client_secret: SecretString,
+        refresh_token: SecretString,
+    ) -> Result<Self> {
+        let endpoint = secure_uri("token_uri", token_uri)?;
+        Ok(Self { endpoint, client_id, client_secret, refresh_token })
+    }
+}
+
+#[async_trait]
+impl CredentialSource for RefreshedTokens {
+    /// <https://developers.google.com/identity/protocols/oauth2/web-server#offline>
+    async fn fetch(&self, cx: &CallContext) -> Result<Issued<SecretString>> {
+        let (secret, refresh) = (self.client_secret.expose_secret(), self.refresh_token.expose_secret());
+        let pairs = [
+            ("grant_type", "refresh_token"),
+            ("client_id", self.client_id.as_str()),
+            ("client_secret", secret),
+            ("refresh_token", refresh),
+        ];
+        let answer = call(cx, form(&self.endpoint, &pairs)).await?;
+        issued(&answer, &[secret, refresh], "refresh token", cx.clock().now())
+    }
+}
+
+impl fmt::Debug for RefreshedTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RefreshedTokens({})", self.client_id)
     }
 }
 
@@ -112,8 +165,10 @@ struct Header<'a> {
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
-    scope: &'static str,
+    scope: &'a str,
     aud: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<&'a str>,
     iat: i64,
     exp: i64,
 }
@@ -140,9 +195,15 @@ struct Denied {
     error_description: String,
 }
 
-fn issued(answer: &HttpResponse, assertion: &str, now: Timestamp) -> Result<Issued<SecretString>> {
+/// The token of an answer; `told` are the secrets that the server was told, and may repeat.
+fn issued(
+    answer: &HttpResponse,
+    told: &[&str],
+    whom: &'static str,
+    now: Timestamp,
+) -> Result<Issued<SecretString>> {
     if !answer.status().is_success() {
-        return Err(denied(answer, assertion, now));
+        return Err(denied(answer, told, whom, now));
     }
     let granted: Option<Granted> = serde_json::from_slice(answer.body()).ok();
     let Some(granted) = granted.filter(|granted| !granted.access_token.is_empty()) else {
@@ -154,23 +215,24 @@ fn issued(answer: &HttpResponse, assertion: &str, now: Timestamp) -> Result<Issu
 }
 
 /// RFC 6749 section 5.2: a refusal names its reason; what has none is no token server.
-fn denied(answer: &HttpResponse, assertion: &str, now: Timestamp) -> Error {
+fn denied(answer: &HttpResponse, told: &[&str], whom: &'static str, now: Timestamp) -> Error {
     let by_status = error_for(answer, now).with_certainty(Certainty::NotSent);
     if answer.status().is_server_error()
         || matches!(by_status.kind(), ErrorKind::RateLimited | ErrorKind::Timeout)
     {
         return by_status.with_context("asked", "the token server");
     }
+    let clean = |text: String| {
+        let secrets = told.iter().filter(|secret| !secret.is_empty());
+        excerpt(&secrets.fold(text, |text, secret| text.replace(secret, "***")))
+    };
     match serde_json::from_slice::<Denied>(answer.body()) {
         Ok(denied) => {
-            let text = denied.error_description.replace(assertion, "***");
-            Error::new(
-                ErrorKind::Auth,
-                format!("the token server refused the service account: {}", excerpt(&text)),
-            )
-            .with_code(excerpt(&denied.error))
+            let text = clean(denied.error_description);
+            Error::new(ErrorKind::Auth, format!("the token server refused the {whom}: {text}"))
+                .with_code(clean(denied.error))
         }
-        Err(_) => Error::config("what answers at the service account's token_uri is no token server")
+        Err(_) => Error::config(format!("what answers at the token_uri of the {whom} is no token server"))
             .with_code(answer.status().as_str()),
     }
 }
@@ -186,6 +248,8 @@ mod tests {
 
     use super::*;
     use crate::error::Retry;
+
+    const SCOPE: &str = "https://www.googleapis.com/auth/firebase.messaging";
 
     fn account(pem: &str) -> ServiceAccount {
         let json = json!({
@@ -214,7 +278,7 @@ mod tests {
 
     #[test]
     fn the_assertion_is_what_google_documents_and_its_signature_verifies() {
-        let tokens = AccessTokens::new(&account(&pem())).expect("a key");
+        let tokens = AccessTokens::new(&account(&pem()), SCOPE, None).expect("a key");
         let assertion = tokens.assertion(Timestamp::from_secs(1_795_208_820)).expect("signed");
         let parts: Vec<&str> = assertion.split('.').collect();
         assert_eq!(part(parts[0]), json!({"alg": "RS256", "typ": "JWT", "kid": "k1"}));
@@ -233,9 +297,42 @@ mod tests {
     }
 
     #[test]
+    fn an_account_may_speak_for_somebody() {
+        let subject = Some("ada@example.org".to_owned());
+        let tokens = AccessTokens::new(&account(&pem()), SCOPE, subject).expect("a key");
+        let assertion = tokens.assertion(Timestamp::from_secs(0)).expect("signed");
+        let claims = part(assertion.split('.').nth(1).expect("claims"));
+        assert_eq!(claims["sub"], "ada@example.org");
+    }
+
+    #[tokio::test]
+    async fn a_refresh_token_is_exchanged_and_shown_nowhere() {
+        let http = crate::testing::ScriptedHttp::new()
+            .json(200, r#"{"access_token":"ya29.x","expires_in":3599}"#)
+            .json(400, r#"{"error":"invalid_grant","error_description":"Token 1//refresh revoked, s3cret"}"#);
+        let cx = CallContext::default().with_http(std::sync::Arc::new(http.clone()));
+        let tokens = RefreshedTokens::new(
+            "http://127.0.0.1:9/token",
+            "id.apps".into(),
+            "s3cret".into(),
+            "1//refresh".into(),
+        );
+        let tokens = tokens.expect("valid");
+        assert_eq!(tokens.fetch(&cx).await.expect("granted").value.expose_secret(), "ya29.x");
+        assert_eq!(
+            http.requests()[0].text(),
+            "grant_type=refresh_token&client_id=id.apps&client_secret=s3cret&refresh_token=1%2F%2Frefresh"
+        );
+        let error = tokens.fetch(&cx).await.expect_err("revoked");
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Auth, Some("invalid_grant")));
+        let shown = format!("{error:?} {tokens:?}");
+        assert!(!shown.contains("s3cret") && !shown.contains("1//refresh"), "{shown}");
+    }
+
+    #[test]
     fn the_request_is_a_form() {
-        let tokens =
-            AccessTokens::new(&account(&pem().replace('\n', "\\n"))).expect("escaped breaks are read");
+        let tokens = AccessTokens::new(&account(&pem().replace('\n', "\\n")), SCOPE, None)
+            .expect("escaped breaks are read");
         let request = tokens.request("a.b.c");
         assert_eq!(
             (request.method(), request.uri().to_string()),
@@ -250,7 +347,7 @@ mod tests {
     #[test]
     fn keys_that_are_none_are_named_and_not_shown() {
         for bad in ["", "SECRET", "-----BEGIN PRIVATE KEY-----\nU0VDUkVU\n-----END PRIVATE KEY-----"] {
-            let error = AccessTokens::new(&account(bad)).expect_err(bad);
+            let error = AccessTokens::new(&account(bad), SCOPE, None).expect_err(bad);
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(
                 error.message().contains("PKCS#8") && !format!("{error:?}").contains("U0VDUkVU"),
@@ -267,7 +364,7 @@ mod tests {
     fn a_grant_is_kept_until_it_expires() {
         let now = Timestamp::from_secs(100);
         let body = r#"{"access_token":"ya29.x","expires_in":3599,"token_type":"Bearer"}"#;
-        let issued = issued(&answer(200, body), "a", now).expect("granted");
+        let issued = issued(&answer(200, body), &["a"], "account", now).expect("granted");
         assert_eq!(issued.value.expose_secret(), "ya29.x");
         assert_eq!(issued.expires, Some(Timestamp::from_secs(3_699)));
     }
@@ -289,7 +386,8 @@ mod tests {
             (200, r#"{"access_token":"","expires_in":1}"#, ErrorKind::Protocol, None, Retry::Never),
         ];
         for (status, body, kind, code, retry) in table {
-            let error = issued(&answer(status, body), "a.b.c", Timestamp::default()).expect_err(body);
+            let error =
+                issued(&answer(status, body), &["a.b.c"], "account", Timestamp::default()).expect_err(body);
             assert_eq!((error.kind(), error.code(), error.retry()), (kind, code, retry), "{status} {body}");
             assert_eq!(error.certainty(), Certainty::NotSent);
             assert!(!format!("{error:?}").contains("a.b.c"));
