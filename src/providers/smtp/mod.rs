@@ -1,4 +1,4 @@
-//! Email through any SMTP server, over [lettre](https://docs.rs/lettre/0.11).
+//! Email through any SMTP server.
 //!
 //! ```no_run
 //! use tidings::providers::smtp::SmtpConfig;
@@ -18,16 +18,38 @@
 //!   one CA that you name, and there is no switch to leave that out
 //! - AUTH PLAIN, LOGIN, XOAUTH2; fetched credentials are renewed once when refused
 //! - one outcome for each recipient: those whom the server refuses at RCPT TO
-//!   do not keep the others from their mail
+//!   do not keep the others from their mail; more than the server takes at once
+//!   go in several transactions
 //! - connections are kept for the next message, up to
 //!   [`max_connections`](SmtpConfig::max_connections), and belong to the tokio
 //!   runtime that opened them: an [`Smtp`] may outlive its runtime
+//! - SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531), LIMITS RCPTMAX
+//!   (RFC 9422), where offered: what the server does not take is refused before it is begun
+//!
+//! # Its pace
+//!
+//! Sender, recipients and DATA go out in one write if the server offers
+//! PIPELINING ([RFC 2920](https://www.rfc-editor.org/rfc/rfc2920)), the content
+//! and its end in another. If someone waits for a connection, his sender,
+//! recipients and DATA go out right behind that end, so that a message costs one
+//! round trip: **let more send at once than there are connections.** Whoever was
+//! written behind an answer that takes longer than a second goes over another
+//! connection; then, and after a server that took it badly, nothing is written
+//! ahead for five minutes.
+//!
+//! A connection that was kept and proves dead before DATA is accepted is replaced
+//! once; no NOOP asks for its health. It is closed by QUIT when unused for
+//! [`idle_timeout`](SmtpConfig::idle_timeout). Who finds all connections in use
+//! waits his turn, until the deadline of the call.
+//!
+//! `transport=lettre` in the URL ([`SmtpTransport::Lettre`]) hands all this to the
+//! connections of [lettre](https://docs.rs/lettre/0.11), which take a step at a time.
 //!
 //! # When it fails
 //!
-//! Whatever fails before the content was sent is `NotSent`. So is a refusal
-//! at any time. Silence, nonsense or a lost connection after that is
-//! `Unknown`: the server may have taken the message.
+//! Whatever fails before the content's final dot was handed to the system is
+//! `NotSent`. So is a refusal at any time. Silence, nonsense or a lost connection
+//! after the dot is `Unknown`: the server may have taken the message.
 //!
 //! The vendor id is the queue id, from answers in the manner of Postfix,
 //! Exim, Sendmail and Amazon SES. Which reply is of what kind follows
@@ -75,11 +97,11 @@
 //! needs a server that offers SMTPUTF8 (RFC 6531); others refuse it as
 //! `unsupported` before anything is sent.
 //!
-//! # Limits that come from lettre
+//! # Texts as they are
 //!
-//! `TCP_NODELAY` is set for STARTTLS and plain connections; for TLS from the
-//! start lettre opens the socket itself. The content goes out in one write,
-//! so that nothing waits for it there either.
+//! Line breaks of whatever kind become CR LF, dots at the beginning of lines are
+//! doubled, no line has more than 998 octets: a text can neither end its message
+//! nor go on with commands (SMTP smuggling), nor a value begin another header.
 
 mod auth;
 mod config;
