@@ -122,6 +122,8 @@ pub const ENTRIES: &[Entry] = &[
     row!("Apple Push Notification service", super::apns::ApnsConfig, [Push push: super::apns::CAPABILITIES]),
     #[cfg(feature = "brevo")]
     row!("Brevo", super::brevo::BrevoConfig, [Email email: super::brevo::CAPABILITIES], webhook),
+    #[cfg(feature = "discord")]
+    row!("Discord", super::discord::DiscordConfig, [Chat chat: super::discord::CAPABILITIES], webhook),
     #[cfg(feature = "fcm")]
     row!("Firebase Cloud Messaging", super::fcm::FcmConfig, [Push push: super::fcm::CAPABILITIES]),
     #[cfg(feature = "gmail")]
@@ -144,6 +146,8 @@ pub const ENTRIES: &[Entry] = &[
     row!("SMTP", super::smtp::SmtpConfig, [Email email: super::smtp::CAPABILITIES]),
     #[cfg(feature = "sns")]
     row!("Amazon SNS", super::sns::SnsConfig, [Sms sms: super::sns::CAPABILITIES], webhook),
+    #[cfg(feature = "teams")]
+    row!("Microsoft Teams", super::teams::TeamsConfig, [Chat chat: super::teams::CAPABILITIES]),
     #[cfg(feature = "telegram")]
     row!("Telegram", super::telegram::TelegramConfig, [Chat chat: super::telegram::CAPABILITIES], webhook),
     #[cfg(feature = "twilio")]

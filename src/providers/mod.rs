@@ -25,6 +25,8 @@ pub mod schema;
 pub mod apns;
 #[cfg(feature = "brevo")]
 pub mod brevo;
+#[cfg(feature = "discord")]
+pub mod discord;
 #[cfg(feature = "fcm")]
 pub mod fcm;
 #[cfg(feature = "gmail")]
@@ -47,6 +49,8 @@ pub mod slack;
 pub mod smtp;
 #[cfg(feature = "sns")]
 pub mod sns;
+#[cfg(feature = "teams")]
+pub mod teams;
 #[cfg(feature = "telegram")]
 pub mod telegram;
 #[cfg(feature = "twilio")]

@@ -7,6 +7,8 @@
 mod apns;
 #[cfg(feature = "brevo")]
 mod brevo;
+#[cfg(feature = "discord")]
+mod discord;
 #[cfg(feature = "fcm")]
 mod fcm;
 #[cfg(feature = "gmail")]
@@ -31,6 +33,8 @@ mod ses;
 mod slack;
 #[cfg(feature = "sns")]
 mod sns;
+#[cfg(feature = "teams")]
+mod teams;
 #[cfg(feature = "telegram")]
 mod telegram;
 #[cfg(feature = "twilio")]
