@@ -22,7 +22,7 @@
 //! - [x] data per recipient, as `{{params.name}}` in the HTML or of a template; each recipient then gets
 //!   a mail of their own
 //! - [x] batches: messages that differ only in readers, data, metadata and headers go out by one call
-//!   (`messageVersions`), up to 500 recipients, each with an id of its own
+//!   (`messageVersions`), up to 1,000 recipients, each with an id of its own
 //! - [x] sandbox (`X-Sib-Sandbox: drop`)
 //! - [ ] text without HTML, inline images, a `Message-ID` of ours
 //! - [ ] idempotency keys: Brevo's are good for half an hour, and a repeated one is answered by an error that
@@ -109,9 +109,8 @@ mod wire;
 pub use config::BrevoConfig;
 
 const VENDOR: &str = "brevo";
-/// The most recipients, and so the most versions, of one call. Brevo takes 1,000 versions, but the
-/// answer with an id for each must fit into the 64 KiB that a transport reads of it.
-const MOST: usize = 500;
+/// The most recipients, and so the most versions, of one call.
+const MOST: usize = 1_000;
 /// What stands in a version, and so may differ within a call.
 const PER_READER: PerReader = PerReader { headers: true, metadata: true, template_data: true };
 /// The header in which a webhook may carry our secret.

@@ -19,8 +19,8 @@
 //!   in more than case, values of up to 80
 //! - [x] templates kept at Postmark, by number or alias, filled with any JSON
 //! - [x] data per recipient, with a template; each recipient then gets a mail of their own
-//! - [x] batches of any messages: 100 or 50 MB a call, each with its own result. Postmark takes 500, but its answer
-//!   must fit into the 64 KiB that are read of it; mails to more than five go alone.
+//! - [x] batches of any messages: 500 or 50 MB a call, each with its own result; mails to more than twenty go
+//!   alone, since the answer repeats their addresses.
 //! - [x] sandbox: mails go to the token `POSTMARK_API_TEST`, which checks and delivers nothing
 //! - [ ] idempotency keys: Postmark has none. Each attempt carries the same `Message-ID` (`X-PM-KeepID`).
 //! - [ ] data per recipient without a template; mails of files alone; letters beyond ASCII before an `@`
@@ -109,11 +109,11 @@ mod wire;
 pub use config::PostmarkConfig;
 
 const VENDOR: &str = "postmark";
-/// How many mails one call carries. Postmark takes 500, but answers with some hundred octets for
-/// each, of which a transport reads 64 KiB: what is cut there is unknown, though it was sent.
-const MOST: usize = 100;
-/// Mails with more readers go alone, since the answer repeats their addresses.
-const FEW: usize = 5;
+/// How many mails one call takes.
+const MOST: usize = 500;
+/// Mails with more readers go alone: the answer repeats their addresses, and what is cut of an answer (see
+/// [`MAX_BODY`](crate::http::MAX_BODY)) is unknown, though it was sent.
+const FEW: usize = 20;
 /// How many octets one call takes, attachments included.
 const OCTETS: usize = 50_000_000;
 /// The token that checks mails and delivers none.
