@@ -60,7 +60,7 @@ async fn show(provider: &ProviderConfig) -> Result<()> {
             Channel::Email => hand_over(built.email.as_deref(), email()?, &http).await,
             Channel::Push => hand_over(built.push.as_deref(), push(provider)?, &http).await,
             Channel::Sms => hand_over(built.sms.as_deref(), sms()?, &http).await,
-            Channel::WhatsApp => hand_over(built.whatsapp.as_deref(), whatsapp()?, &http).await,
+            Channel::WhatsApp => hand_over(built.whatsapp.as_deref(), whatsapp(provider)?, &http).await,
             _ => Ok(()),
         };
         let caught = http.caught();
@@ -98,23 +98,28 @@ fn sms() -> Result<Sms> {
     Sms::builder().from("+15005550006").to("+15005550001").body("It should reach you tomorrow.").build()
 }
 
-fn whatsapp() -> Result<WhatsApp> {
-    let message = WhatsApp::builder().from("+15005550006").to("+15005550001");
-    message.text("It should reach you tomorrow.").build()
+fn whatsapp(provider: &ProviderConfig) -> Result<WhatsApp> {
+    let message = WhatsApp::builder().to("+15005550001").text("It should reach you tomorrow.");
+    // Meta writes from the number that its configuration names.
+    if provider.vendor == "meta" { message.build() } else { message.from("+15005550006").build() }
 }
 
 fn push(provider: &ProviderConfig) -> Result<Push> {
-    let push = match &*provider.vendor {
-        "apns" => Push::builder().token("6e1e6d9c3d6f4a0bb4a4ab1f9a6c1f0b6e1e6d9c3d6f4a0bb4a4ab1f9a6c1f0b"),
-        "webpush" => Push::builder().subscription(BROWSER),
-        _ => Push::builder().token("a-device-token"),
-    };
-    let push = push.title("Your order is on its way");
-    push.body("It should reach you tomorrow.").build()
+    let push = Push::builder().title("Your order is on its way").body("It should reach you tomorrow.");
+    match provider.vendor.as_str() {
+        "apns" => push.token("00".repeat(32)).build(),
+        "webpush" => push.subscription(BROWSER).build(),
+        _ => push.token("a-device-token").build(),
+    }
 }
 
-fn chat(_: &ProviderConfig) -> Result<Chat> {
-    Chat::builder().to(42).text("Your order is on its way. It should reach you tomorrow.").build()
+fn chat(provider: &ProviderConfig) -> Result<Chat> {
+    let to = match provider.vendor.as_str() {
+        "discord" => "123456789012345678",
+        "slack" => "C0123456789",
+        _ => "42",
+    };
+    Chat::builder().to(to).text("Your order is on its way. It should reach you tomorrow.").build()
 }
 
 /// The values of the options that are shown nowhere.

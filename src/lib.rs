@@ -47,7 +47,7 @@
 //!
 //! | feature | brings | channels |
 //! |---|---|---|
-//! | `smtp` | any SMTP server, over lettre and rustls | email |
+//! | `smtp` | any SMTP server, over rustls | email |
 //! | `sendgrid` | SendGrid v3, with its event webhook | email |
 //! | `ses` | Amazon SES v2, signed by reqsign, with its events over SNS | email |
 //! | `gmail` | Gmail as a person or by a service account | email |
