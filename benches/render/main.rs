@@ -34,8 +34,10 @@ fn main() {
 type Bench = (&'static str, fn() -> f64);
 
 #[cfg(feature = "templates")]
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 5] = [
     ("render.vs_handlebars", render::against_handlebars),
     ("render.register_1000_ms", render::register_1000),
     ("render.memory_growth_mib", render::memory_growth),
+    ("render.campaign_vs_plain", render::campaign),
+    ("render.hostile_ms", render::hostile),
 ];

@@ -81,8 +81,12 @@ pub(crate) fn body() -> String {
 }
 
 pub(crate) fn order() -> Order {
-    let address =
-        Address { street: "12 St James's Square", city: "London", zip: "SW1Y 4JH", country: "United Kingdom" };
+    let address = Address {
+        street: "12 St James's Square",
+        city: "London",
+        zip: "SW1Y 4JH",
+        country: "United Kingdom",
+    };
     Order {
         number: "A-10023".to_owned(),
         date: "2026-11-20",

@@ -3,6 +3,7 @@
 use std::{fs, hint::black_box};
 
 use handlebars::Handlebars;
+use serde_json::{Map, json};
 use tidings::template::{Parts, Templates};
 
 use crate::{
@@ -79,6 +80,53 @@ pub(crate) fn memory_growth() -> f64 {
     let before = resident_mib();
     (1000..101_000).for_each(&mut render);
     resident_mib() - before
+}
+
+/// How many times as many renders a second for one of many recipients, if all
+/// that the campaign decides was worked in before.
+pub(crate) fn campaign() -> f64 {
+    let (templates, order) = (templates(), order());
+    let all = serde_json::to_value(&order).expect("JSON");
+    let own = |key: &String| ["name", "email", "number", "unsubscribe"].contains(&key.as_str());
+    let (own, shared): (Map<_, _>, Map<_, _>) =
+        all.as_object().expect("a struct").clone().into_iter().partition(|(key, _)| own(key));
+    let prepared = templates.prepare("order", &shared).expect("prepared");
+    let same = prepared.render(&own).expect("rendered");
+    assert_eq!(same, templates.render("order", &order).expect("rendered"), "prepared or not");
+    let times = |one: &dyn Fn()| per_item(RENDERS, || (0..RENDERS).for_each(|_| one()));
+    let cost = ratio(
+        "render.campaign_vs_plain",
+        21,
+        || times(&|| drop(black_box(prepared.render(&own).expect("rendered")))),
+        || times(&|| drop(black_box(templates.render("order", &all).expect("rendered")))),
+    );
+    1.0 / cost
+}
+
+/// Milliseconds of CPU that the worst of some hostile templates takes until it
+/// is refused.
+pub(crate) fn hostile() -> f64 {
+    let data = json!({"l": vec![1; 20_000], "s": "<".repeat(100_000)});
+    let sources = [
+        "{{#each l}}{{#each @root.l}}{{#each @root.l}}{{/each}}{{/each}}{{/each}}".to_owned(),
+        format!("{{{{#each l}}}}{}{{{{/each}}}}", "{{#if @root.l}}{{/if}}".repeat(2000)),
+        "{{#each l}}{{#if @root.l}}{{#each @root.l}}{{#with @root.l}}{{/with}}{{/each}}{{/if}}{{/each}}"
+            .to_owned(),
+        "{{#each l}}{{@root.s}}{{/each}}".to_owned(),
+        format!("{{{{or {}}}}}", "s ".repeat(60_000)),
+        format!("{}{{{{nope}}}}", "{{or s s s s s s s s s s s}}".repeat(1_300)),
+        "{{#if s}}".repeat(3_000),
+    ];
+    let took = sources.iter().map(|source| {
+        let before = cpu_micros();
+        let templates = Templates::new();
+        let registered = templates.register("t", Parts::new().html(source.as_str()));
+        let refused = registered.and_then(|()| templates.render_value("t", &data)).expect_err("hostile");
+        let took = (cpu_micros() - before) / 1000.0;
+        println!("render.hostile_ms: {took:.1} ms, {:.100}", refused.to_string());
+        took
+    });
+    took.fold(0.0, f64::max)
 }
 
 /// What of this process is in memory, as Linux tells it.

@@ -19,11 +19,10 @@ use super::{
     markup::place,
     problem::{At, Problem, Trouble},
     program::{Base, Block, Body, Expr, Include, Local, Node, Op, Path, Source, Use},
-    scan::scan,
+    scan::{PATH_BYTES, scan},
 };
 
-/// Bytes of one path or name, parameters of one tag.
-const PATH_BYTES: usize = 512;
+/// Parameters of one tag.
 const PARAMETERS: usize = 32;
 
 type Compiled<T> = Result<T, Trouble>;

@@ -49,6 +49,22 @@
 //! inside `[ ]`, computed partial names, decorators other than `inline`, and
 //! the helper `log`. Data are walked as deep as the template asks; data
 //! themselves must be no deeper than serde_json can build.
+//!
+//! # Data stay in their place
+//!
+//! In the [`Html`](Part::Html) part a value stands in text or inside an
+//! attribute's quotes; anywhere else (between attributes, without quotes, in a
+//! script or an event handler, unescaped inside a tag) registration fails. A
+//! value that begins a link may choose one of the schemes `cid`, `http`,
+//! `https`, `mailto`, `sms` and `tel`; the template writes any other. A partial
+//! begins and ends in text, and one inside a tag has no values. Only
+//! `{{{unescaped}}}` in text is the author's own affair. A subject with a line
+//! break is refused when the message is built.
+//!
+//! # One template, many recipients
+//!
+//! [`Templates::prepare`] takes the data that all recipients share and
+//! evaluates once what depends on them alone, through layouts and partials.
 
 mod campaign;
 mod compile;

@@ -12,9 +12,13 @@ use super::{
     problem::{At, Problem},
 };
 
+/// Bytes of one path or name.
+pub(super) const PATH_BYTES: usize = 512;
 /// Tags in one source, and bytes before each of them added up: the parser
 /// counts lines from the start of the source for every tag.
 const TAGS: usize = 4096;
+/// Words in all tags of one source: each costs the parser far more than its bytes.
+const WORDS: usize = 16 * 1024;
 const BEFORE_TAGS: usize = 64 * 1024 * 1024;
 
 type Scanned<T = ()> = Result<T, (Problem, At)>;
@@ -28,8 +32,16 @@ pub(super) fn scan(source: &str, limits: &Limits) -> Scanned {
             At::new(1, 1),
         ));
     }
-    let mut scan =
-        Scan { source, at: 0, open: Vec::new(), depth: 0, tags: 0, before_tags: 0, nesting: limits.nesting };
+    let mut scan = Scan {
+        source,
+        at: 0,
+        open: Vec::new(),
+        depth: 0,
+        tags: 0,
+        before_tags: 0,
+        words: 0,
+        nesting: limits.nesting,
+    };
     while let Some(start) = scan.next_tag() {
         scan.tag(start)?;
     }
@@ -44,6 +56,7 @@ struct Scan<'a> {
     depth: usize,
     tags: usize,
     before_tags: usize,
+    words: usize,
     nesting: usize,
 }
 
@@ -145,7 +158,7 @@ impl Scan<'_> {
 
     /// Runs to the end of the tag; how deep its parentheses go.
     fn inside(&mut self, start: usize) -> Scanned<usize> {
-        let (mut open, mut deepest) = (0_usize, 0);
+        let (mut open, mut deepest, mut word) = (0_usize, 0, self.at);
         while let Some(byte) = self.source.as_bytes().get(self.at).copied() {
             match byte {
                 b'"' | b'\'' => self.string(start, byte)?,
@@ -161,6 +174,18 @@ impl Scan<'_> {
             }
             deepest = deepest.max(open);
             self.at += 1;
+            if byte.is_ascii_whitespace() || b"\"'()=|~".contains(&byte) {
+                word = self.at;
+                self.words += 1;
+                if self.words > WORDS {
+                    let unit = "words in the tags of one source";
+                    return self.fail(Problem::Limit { limit: "fixed", value: WORDS, unit }, start);
+                }
+            } else if self.at - word > PATH_BYTES {
+                // The parser keeps tokens for each letter of it.
+                let unit = "bytes in one path or name";
+                return self.fail(Problem::Limit { limit: "fixed", value: PATH_BYTES, unit }, start);
+            }
         }
         self.fail(Problem::syntax("the tag is not closed by }}"), start)
     }

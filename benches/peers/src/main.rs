@@ -10,14 +10,14 @@ mod lite;
 mod measure;
 #[path = "../../outbox/message.rs"]
 mod message;
+#[path = "../../render/order.rs"]
+mod order;
 #[path = "../../outbox/ours.rs"]
 #[allow(dead_code, reason = "the baseline by hand needs the rest")]
 mod ours;
 #[path = "../../outbox/postgres.rs"]
 #[allow(dead_code, reason = "the baseline by hand needs the rest")]
 mod postgres;
-#[path = "../../render/order.rs"]
-mod order;
 mod push;
 #[path = "../../outbox/raw/mod.rs"]
 #[allow(dead_code, reason = "the baseline by hand needs the rest")]

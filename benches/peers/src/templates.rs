@@ -32,7 +32,10 @@ pub(crate) async fn bench() -> f64 {
     let bare = bare();
     let bare = || bare.render("order", &order).expect("rendered").len();
     let jinja = minijinja_engine();
-    let jinja = || jinja.get_template("order.html").expect("known").render(&order).expect("rendered").len();
+    let jinja = || {
+        let context = minijinja::Value::from_serialize(&order);
+        jinja.get_template("order.html").expect("known").render(context).expect("rendered").len()
+    };
     let tera = tera_engine();
     let tera = || {
         let context = tera::Context::from_serialize(&order).expect("JSON");

@@ -58,7 +58,7 @@ pub(super) fn specialize(
         indented: false,
         left: NODES,
         depth: 0,
-        budget: Budget::new(&limits),
+        budget: Budget::of_one(&limits),
         needs: Needs::default(),
     };
     let body = pass.body(&source.body);

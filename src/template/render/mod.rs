@@ -61,7 +61,7 @@ pub(super) struct Budget {
 
 impl Budget {
     /// As much as one render.
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn of_one(limits: &Limits) -> Self {
         Self { bytes: limits.output_bytes, steps: limits.loop_steps, work: limits.work() }
     }
 }
