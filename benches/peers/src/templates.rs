@@ -33,7 +33,7 @@ pub(crate) async fn bench() -> f64 {
     let bare = || bare.render("order", &order).expect("rendered").len();
     let jinja = minijinja_engine();
     let jinja = || {
-        let context = minijinja::Value::from_serialize(&order);
+        let context = minijinja::Value::from(minijinja::value::Serde(&order));
         jinja.get_template("order.html").expect("known").render(context).expect("rendered").len()
     };
     let tera = tera_engine();

@@ -119,8 +119,8 @@ impl<'a> View<'a> {
             Some(_) => Kind::Shared,
             None => self.scopes.last().map_or(Kind::Theirs, |s| s.kind),
         };
-        let parameters = include.subject.iter().chain(include.hash.iter().map(|(_, value)| value));
-        if !parameters.fold(true, |known, value| known && self.expr(value)) {
+        let mut parameters = include.subject.iter().chain(include.hash.iter().map(|(_, value)| value));
+        if !parameters.all(|value| self.expr(value)) {
             return false;
         }
         self.push(kind, self.scopes.last().is_some_and(|s| s.locals));
@@ -154,21 +154,19 @@ impl<'a> View<'a> {
     }
 
     fn path(&self, path: &Path) -> bool {
-        let key = path.keys.first();
+        let key = path.keys.first().map(|key| &**key);
         match path.base {
             Base::Here(up) => self.here(up, key),
             Base::Local(up, _) => self.scope(up).is_some_and(|s| s.locals),
-            Base::Name => {
-                match self.names.iter().rev().find(|(name, _)| key.is_some_and(|k| &**k == *name)) {
-                    Some((_, known)) => *known,
-                    None => self.here(0, key),
-                }
-            }
+            Base::Name => match self.names.iter().rev().find(|(name, _)| key == Some(*name)) {
+                Some((_, known)) => *known,
+                None => self.here(0, key),
+            },
             Base::Root => self.known.has(key),
         }
     }
 
-    fn here(&self, up: usize, key: Option<&Box<str>>) -> bool {
+    fn here(&self, up: usize, key: Option<&str>) -> bool {
         self.scope(up).is_some_and(|scope| match scope.kind {
             Kind::Root => self.known.has(key),
             Kind::Shared => true,
@@ -182,8 +180,8 @@ impl<'a> View<'a> {
 }
 
 impl<'a> Known<'a> {
-    pub(super) fn has(&self, key: Option<&Box<str>>) -> bool {
-        key.is_some_and(|key| self.shared.contains_key(&**key))
+    pub(super) fn has(&self, key: Option<&str>) -> bool {
+        key.is_some_and(|key| self.shared.contains_key(key))
     }
 
     /// The partial that this name stands for in every render.

@@ -66,10 +66,10 @@ fn tag_open(rest: &str) -> (State, &str) {
 
 /// `<!--[if mso]>` hides nothing from Outlook, and so nothing from us.
 fn comment_open(rest: &str) -> (State, &str) {
-    if rest.starts_with("[if") {
-        if let Some(end) = rest.find("]>") {
-            return (State::Text, &rest[end + 2..]);
-        }
+    if rest.starts_with("[if")
+        && let Some(end) = rest.find("]>")
+    {
+        return (State::Text, &rest[end + 2..]);
     }
     let at_once = ["->", ">"].iter().find_map(|end| rest.strip_prefix(end));
     at_once.map_or((State::Comment, rest), |rest| (State::Text, rest))
