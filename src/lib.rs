@@ -75,6 +75,7 @@ mod event;
 pub mod guide;
 pub mod http;
 mod id;
+pub mod mail;
 pub mod message;
 pub mod messenger;
 pub mod middleware;

@@ -12,7 +12,7 @@ const LEVELS: &[&[&str]] = &[
     &["http", "context", "secret"],
     &["address"],
     &["message", "event"],
-    &["provider"],
+    &["mail", "provider"],
     &["webhook"],
     &["storage", "template", "providers"],
     &["middleware", "route"],
