@@ -79,6 +79,7 @@ pub mod mail;
 pub mod message;
 pub mod messenger;
 pub mod middleware;
+pub mod policy;
 pub mod provider;
 pub mod providers;
 pub mod route;

@@ -14,7 +14,7 @@ const LEVELS: &[&[&str]] = &[
     &["message", "event"],
     &["mail", "provider"],
     &["webhook"],
-    &["storage", "template", "providers"],
+    &["policy", "storage", "template", "providers"],
     &["middleware", "route"],
     &["messenger"],
     &["config", "worker"],

@@ -24,23 +24,28 @@ pub(super) fn whole(html: String) -> String {
     )
 }
 
-/// Says the language, unless the document does.
-pub(super) fn lang(html: String, tag: &str) -> Result<String> {
+/// Refuses what is no language tag: it is written into an attribute.
+pub(super) fn check_lang(tag: &str) -> Result<()> {
     let fits = (2..=35).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if !fits {
         return Err(Error::invalid("lang", "expected a language tag, such as `de` or `de-AT` (BCP 47)"));
     }
-    let Some(element) = tags::all(&html).find(|found| found.is("html")) else { return Ok(html) };
+    Ok(())
+}
+
+/// Says the language, unless the document does.
+pub(super) fn lang(html: String, tag: &str) -> String {
+    let Some(element) = tags::all(&html).find(|found| found.is("html")) else { return html };
     match element.attribute("lang") {
         // mrml writes `und`, for undetermined, where the source says nothing.
         Some("" | "und") => {
             let said = &html[element.start..element.end];
             let said = said.replacen("lang=\"und\"", &format!("lang=\"{tag}\""), 1);
             let said = said.replacen("lang=\"\"", &format!("lang=\"{tag}\""), 1);
-            Ok(format!("{}{said}{}", &html[..element.start], &html[element.end..]))
+            format!("{}{said}{}", &html[..element.start], &html[element.end..])
         }
-        Some(_) => Ok(html),
-        None => Ok(inserted(&html, element.start + "<html".len(), &format!(" lang=\"{tag}\""))),
+        Some(_) => html,
+        None => inserted(&html, element.start + "<html".len(), &format!(" lang=\"{tag}\"")),
     }
 }
 

@@ -37,6 +37,29 @@ impl Default for MailLimits {
 const OPTIONAL_END: &[&str] =
     &["p", "li", "td", "tr", "th", "tbody", "thead", "tfoot", "dd", "dt", "option", "optgroup", "colgroup"];
 
+/// Elements whose own end ends these. The end of any other, such as `</span>`, does not reach out of a paragraph.
+const CONTAINERS: &[&str] = &[
+    "article",
+    "blockquote",
+    "body",
+    "center",
+    "div",
+    "dl",
+    "form",
+    "html",
+    "ol",
+    "section",
+    "select",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "tr",
+    "ul",
+];
+
 /// Elements that have no end.
 const VOID: &[&str] = &[
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
@@ -75,8 +98,11 @@ fn step(open: &mut Vec<String>, tag: &Tag<'_>) {
         open.push(name);
         return;
     }
-    let left_out =
-        open.iter().rev().take_while(|o| **o != name && OPTIONAL_END.contains(&o.as_str())).count();
+    let left_out = open
+        .iter()
+        .rev()
+        .take_while(|o| reaches && **o != name && OPTIONAL_END.contains(&o.as_str()))
+        .count();
     let fits = open.len().checked_sub(left_out + 1).filter(|at| open[*at] == name);
     if let Some(at) = fits {
         open.truncate(at);

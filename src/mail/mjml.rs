@@ -9,22 +9,32 @@ use mrml::{
     },
 };
 
-use super::limits::MailLimits;
+use super::{limits::MailLimits, tags};
 use crate::error::{Error, ErrorKind, Result};
 
-/// The HTML of an MJML source.
-pub(super) fn html(source: &str, limits: &MailLimits) -> Result<String> {
+/// The HTML of an MJML source, in this language if the source says none.
+pub(super) fn html(source: &str, lang: Option<&str>, limits: &MailLimits) -> Result<String> {
     let options = ParserOptions { include_loader: Box::new(NoopIncludeLoader) };
     let parsed = mrml::parse_with_options(source, &options).map_err(|error| unread(source, &error))?;
     let mut mjml = parsed.element;
     keep_inline_styles(&mut mjml);
+    mjml.attributes.lang = mjml.attributes.lang.take().or_else(|| lang.map(str::to_owned));
     // Without mrml's list of fonts only those are linked that the source names by `mj-font`.
     let options = RenderOptions { fonts: Default::default(), ..RenderOptions::default() };
     let html =
         mjml.render(&options).map_err(|error| fault(format!("the MJML cannot be rendered: {error}")))?;
+    check_known(source, &html)?;
     // It grows: what follows reads the HTML, so that it is measured again.
     MailLimits { source_bytes: limits.source_bytes.saturating_mul(4), ..*limits }.admit(&html)?;
     Ok(html)
+}
+
+/// mrml passes elements on that it does not know, and mailboxes drop them.
+fn check_known(source: &str, html: &str) -> Result<()> {
+    let Some(unknown) = tags::all(html).find(|tag| tag.name.starts_with("mj-")) else { return Ok(()) };
+    let at = tags::all(source).find(|tag| tag.name == unknown.name).map(|tag| place(source, tag.start));
+    let (name, at) = (unknown.name, at.unwrap_or_default());
+    Err(fault(format!("the MJML cannot be read{at}: {name:.40} is no element of MJML, or not in this place")))
 }
 
 /// `mj-style inline="inline"` is left out by an mrml that is built without css-inline; as a `<style>` it stays, and

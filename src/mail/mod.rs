@@ -36,6 +36,7 @@ mod images;
 mod limits;
 #[cfg(feature = "mjml")]
 mod mjml;
+mod reading;
 mod tags;
 #[cfg(feature = "html-text")]
 mod text;
@@ -43,9 +44,14 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(feature = "css-inline", feature = "html-text", feature = "mjml"))]
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 pub use self::limits::MailLimits;
+pub(crate) use self::reading::reading;
+#[cfg(any(feature = "css-inline", feature = "html-text", feature = "mjml"))]
+use crate::error::ErrorKind;
 use crate::{
     error::{Error, Result},
     message::{Builder, Content, Email},
@@ -161,6 +167,7 @@ impl Mail {
         let html =
             self.content.html.as_deref().ok_or_else(|| Error::invalid("html", "there is no HTML part"))?;
         self.limits.admit(html)?;
+        self.lang.as_deref().map_or(Ok(()), frame::check_lang)?;
         let html = self.inlined(self.html_of(html)?)?;
         if self.derive_text && content.text.is_none() {
             content.text = Some(self.text_of(&html)?.into());
@@ -182,7 +189,11 @@ impl Mail {
 
     #[cfg(feature = "mjml")]
     fn html_of(&self, source: &str) -> Result<String> {
-        if self.mjml { mjml::html(source, &self.limits) } else { Ok(source.to_owned()) }
+        if self.mjml {
+            guarded(|| mjml::html(source, self.lang.as_deref(), &self.limits))
+        } else {
+            Ok(source.to_owned())
+        }
     }
 
     #[cfg(not(feature = "mjml"))]
@@ -195,7 +206,7 @@ impl Mail {
 
     #[cfg(feature = "css-inline")]
     fn inlined(&self, html: String) -> Result<String> {
-        if self.inline_css { css::inline(&html) } else { Ok(html) }
+        if self.inline_css { guarded(|| css::inline(&html)) } else { Ok(html) }
     }
 
     #[cfg(not(feature = "css-inline"))]
@@ -206,7 +217,7 @@ impl Mail {
 
     #[cfg(feature = "html-text")]
     fn text_of(&self, html: &str) -> Result<String> {
-        text::text(html)
+        guarded(|| text::text(html))
     }
 
     #[cfg(not(feature = "html-text"))]
@@ -217,7 +228,7 @@ impl Mail {
     fn framed(&self, html: String) -> Result<String> {
         let mut html = frame::whole(html);
         if let Some(tag) = &self.lang {
-            html = frame::lang(html, tag)?;
+            html = frame::lang(html, tag);
         }
         if self.dark_mode {
             html = frame::color_schemes(html);
@@ -227,6 +238,13 @@ impl Mail {
             None => Ok(html),
         }
     }
+}
+
+/// What a library answers; one that panics is reported as an error like others.
+#[cfg(any(feature = "css-inline", feature = "html-text", feature = "mjml"))]
+fn guarded(work: impl FnOnce() -> Result<String>) -> Result<String> {
+    let panicked = || Err(Error::new(ErrorKind::Template, "this HTML cannot be read").with_field("html"));
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| panicked())
 }
 
 fn is_mjml(source: &str) -> bool {

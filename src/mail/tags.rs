@@ -38,19 +38,22 @@ impl<'a> Tag<'a> {
 }
 
 /// Elements whose content is text up to their own end.
-const RAW: &[&str] = &["script", "style", "textarea", "title"];
+const RAW: &[&str] = &["mj-style", "script", "style", "textarea", "title"];
 
 /// The tags of a source, in their order.
 pub(super) fn all(source: &str) -> impl Iterator<Item = Tag<'_>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let tag = next(source, at)?;
-        at = tag.end;
-        if !tag.closing && !tag.self_closing && RAW.iter().any(|raw| tag.name.eq_ignore_ascii_case(raw)) {
-            at = end_of_raw(source, at, tag.name);
-        }
+        at = after(source, &tag);
         Some(tag)
     })
+}
+
+/// Where reading goes on after a tag: behind the text of `style` and its like.
+pub(super) fn after(source: &str, tag: &Tag<'_>) -> usize {
+    let raw = !tag.closing && !tag.self_closing && RAW.iter().any(|raw| tag.name.eq_ignore_ascii_case(raw));
+    if raw { end_of_raw(source, tag.end, tag.name) } else { tag.end }
 }
 
 /// The texts of the `<style>` elements.

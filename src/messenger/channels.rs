@@ -11,6 +11,7 @@ use crate::{
         AnyLayer, AttemptTimeout, Breaker, ContextLayer, GateLayer, Layer, RateLimiter, RetryLayer,
         RetryPolicy, SplitLayer, admits, around_vendors,
     },
+    policy::{Compliance, UnsubscribeLinks},
     provider::{Provider, ProviderSource},
 };
 
@@ -51,6 +52,13 @@ pub(super) struct Channels {
     pub(super) whatsapp: Option<Slot<WhatsApp>>,
 }
 
+/// The rules of marketing mail, and how one unsubscribes.
+#[derive(Debug, Default)]
+pub(super) struct Law {
+    pub(super) rules: Compliance,
+    pub(super) links: Option<UnsubscribeLinks>,
+}
+
 /// What the facade must know of a message's channel.
 pub(super) trait Routed: Message {
     /// What to configure, for the error that says so.
@@ -60,6 +68,10 @@ pub(super) trait Routed: Message {
     fn layered(layer: &dyn AnyLayer, inner: Arc<dyn Provider<Self>>) -> Arc<dyn Provider<Self>>;
     /// Fills in the default sender.
     fn fill(&mut self, tenant: &TenantId, defaults: &DefaultsTable);
+    /// Does what the law asks of a message of this category.
+    fn comply(&mut self, _: &TenantId, _: Option<&str>, _: &Law) -> Result<()> {
+        Ok(())
+    }
     /// Checks what only a message that is about to be sent must have.
     fn complete(&self) -> Result<()> {
         Ok(())
@@ -95,6 +107,10 @@ impl Routed for Email {
 
     fn fill(&mut self, tenant: &TenantId, defaults: &DefaultsTable) {
         self.from = self.from.take().or_else(|| defaults.of(tenant, |d| &d.email));
+    }
+
+    fn comply(&mut self, tenant: &TenantId, category: Option<&str>, law: &Law) -> Result<()> {
+        law.rules.comply(self, tenant, category, law.links.as_ref())
     }
 
     fn complete(&self) -> Result<()> {

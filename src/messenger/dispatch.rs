@@ -42,6 +42,7 @@ pub(super) fn admit<M: Routed>(
     let at = inner.cx.clock().now();
     options.admit(at)?;
     message.fill(tenant, &inner.defaults);
+    message.comply(tenant, options.category.as_deref(), &inner.law)?;
     message.validate()?;
     message.complete()?;
     let id = inner.ids.next(at);

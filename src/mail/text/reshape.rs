@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use html2text::{Element, Handle, RcDom};
+use html2text::{Document, Element, Handle, RcDom};
 
 use crate::{error::Result, mail::tags};
 
@@ -288,6 +288,9 @@ fn attribute(node: &Handle, name: &str) -> Option<String> {
 
 /// The text of a node. html2text exports no other way to it than its HTML.
 fn words(node: &Handle) -> String {
+    if matches!(node.data, Document) {
+        return String::new();
+    }
     let mut html = Vec::new();
     // A Vec takes all that is written.
     let _ = node.serialize(&mut html);
