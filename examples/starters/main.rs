@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let made = starters::made(*source)?;
         println!("== {name} ({locale}): {}\n", made.email.subject);
         println!("{}\n{}\n", made.email.text.as_deref().unwrap_or_default(), made.sms.body);
+        println!("{:?}\n{:?}\n{:?}\n", made.push, made.whatsapp, made.chat);
         if let Some(folder) = &folder {
             fs::create_dir_all(folder)?;
             fs::write(

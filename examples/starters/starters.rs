@@ -16,7 +16,7 @@ type Source = (&'static str, &'static str, &'static str);
 macro_rules! sources {
     ($($name:literal)*) => {
         /// All starters.
-        pub const SOURCES: &[Source] = &[$(
+        pub(crate) const SOURCES: &[Source] = &[$(
             ($name, "de", include_str!(concat!($name, ".de.hbs"))),
             ($name, "en", include_str!(concat!($name, ".en.hbs"))),
         )*];
@@ -29,22 +29,22 @@ const LAYOUT: &str = include_str!("layout.mjml");
 const SAMPLE: &str = include_str!("sample.json");
 
 /// A starter with its data in it, one message for each channel.
-pub struct Made {
-    pub email: Email,
-    pub sms: Sms,
-    pub push: Push,
-    pub whatsapp: WhatsApp,
-    pub chat: Chat,
+pub(crate) struct Made {
+    pub(crate) email: Email,
+    pub(crate) sms: Sms,
+    pub(crate) push: Push,
+    pub(crate) whatsapp: WhatsApp,
+    pub(crate) chat: Chat,
 }
 
 /// What templates are shown with, for a locale.
-pub fn sample(locale: &str) -> Value {
+pub(crate) fn sample(locale: &str) -> Value {
     let samples: Value = serde_json::from_str(SAMPLE).expect("sample.json is JSON");
     samples[locale].clone()
 }
 
 /// Renders one starter.
-pub fn made((name, locale, source): Source) -> Result<Made> {
+pub(crate) fn made((name, locale, source): Source) -> Result<Made> {
     let data = sample(locale);
     let parts = Rendered::new(name, source, &data)?;
     let content = Mail::from_content(parts.email()?)

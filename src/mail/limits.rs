@@ -98,6 +98,7 @@ fn step(open: &mut Vec<String>, tag: &Tag<'_>) {
         open.push(name);
         return;
     }
+    let reaches = CONTAINERS.contains(&name.as_str());
     let left_out = open
         .iter()
         .rev()

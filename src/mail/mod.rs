@@ -49,7 +49,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 pub use self::limits::MailLimits;
-pub(crate) use self::reading::reading;
+pub(crate) use self::reading::{decoded, reading};
 #[cfg(any(feature = "css-inline", feature = "html-text", feature = "mjml"))]
 use crate::error::ErrorKind;
 use crate::{

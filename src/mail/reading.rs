@@ -28,7 +28,7 @@ fn push_words(text: &mut String, mut html: &str) {
 }
 
 /// Character references as characters: those by number, and the few names that mails are written with.
-pub(super) fn decoded(html: &str) -> String {
+pub(crate) fn decoded(html: &str) -> String {
     let (mut text, mut rest) = (String::with_capacity(html.len()), html);
     while let Some((before, reference)) = rest.split_once('&') {
         text.push_str(before);

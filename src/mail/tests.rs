@@ -273,7 +273,7 @@ mod text {
         let made = text(
             "<ul><li>one</li><li>two</li></ul><ol><li>first</li></ol><img src=a alt=\"A cup\"><img src=b alt=\"\">",
         );
-        assert_eq!(made, "- one\n- two\n\n1. first\n\n[A cup]\n");
+        assert_eq!(made, "- one\n- two\n1. first\n[A cup]\n");
         let long = text(&format!("<p>{}</p>", "word ".repeat(100)));
         assert!(long.lines().all(|line| line.chars().count() <= 78), "{long}");
     }

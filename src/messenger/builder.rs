@@ -17,7 +17,7 @@ use crate::{
     middleware::{
         AnyLayer, AttemptTimeout, Breaker, BreakerPolicy, RateLimit, RateLimiter, RetryLayer, RetryPolicy,
     },
-    policy::{Compliance, UnsubscribeLinks},
+    policy::{Compliance, ContentFilter, UnsubscribeLinks},
     provider::{Provider, ProviderSource},
     providers::preview::Preview,
     storage::{BlobStore, MemoryStore, Messages, SharedLimits, Store, SuppressionStore},
@@ -203,6 +203,12 @@ impl MessengerBuilder {
     /// How people unsubscribe: marketing mail is given `List-Unsubscribe` headers with a link of the person's own.
     pub fn unsubscribe(mut self, links: UnsubscribeLinks) -> Self {
         self.law.links = Some(links);
+        self
+    }
+
+    /// Adds a filter that looks at every message before it is recorded; what it refuses is not sent.
+    pub fn content_filter(mut self, filter: impl ContentFilter) -> Self {
+        self.law.filters.push(Box::new(filter));
         self
     }
 

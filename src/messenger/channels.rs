@@ -11,7 +11,7 @@ use crate::{
         AnyLayer, AttemptTimeout, Breaker, ContextLayer, GateLayer, Layer, RateLimiter, RetryLayer,
         RetryPolicy, SplitLayer, admits, around_vendors,
     },
-    policy::{Compliance, UnsubscribeLinks},
+    policy::{Compliance, ContentFilter, UnsubscribeLinks, refusal},
     provider::{Provider, ProviderSource},
 };
 
@@ -52,11 +52,25 @@ pub(super) struct Channels {
     pub(super) whatsapp: Option<Slot<WhatsApp>>,
 }
 
-/// The rules of marketing mail, and how one unsubscribes.
+/// The rules of marketing mail, how one unsubscribes, and what may not be said at all.
 #[derive(Debug, Default)]
 pub(super) struct Law {
     pub(super) rules: Compliance,
     pub(super) links: Option<UnsubscribeLinks>,
+    pub(super) filters: Vec<Box<dyn ContentFilter>>,
+}
+
+impl Law {
+    /// Asks every filter; the first refusal stands.
+    pub(super) fn inspect<M: Message>(&self, tenant: &TenantId, message: &M) -> Result<()> {
+        if self.filters.is_empty() {
+            return Ok(());
+        }
+        let any = message.clone().into();
+        self.filters
+            .iter()
+            .try_for_each(|filter| filter.inspect(tenant, &any).map_err(|why| refusal(&**filter, why)))
+    }
 }
 
 /// What the facade must know of a message's channel.

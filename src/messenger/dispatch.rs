@@ -45,6 +45,7 @@ pub(super) fn admit<M: Routed>(
     message.comply(tenant, options.category.as_deref(), &inner.law)?;
     message.validate()?;
     message.complete()?;
+    inner.law.inspect(tenant, &*message)?;
     let id = inner.ids.next(at);
     let key = options.key.clone().unwrap_or_else(|| id.to_shared());
     Ok(Admitted { id, at, message, key })

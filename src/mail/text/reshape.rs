@@ -227,9 +227,11 @@ fn unblocked(cell: &Handle, parse: &impl Fn(&str) -> Result<RcDom>) -> Result<Ha
 fn fresh(seed: &str, parse: &impl Fn(&str) -> Result<RcDom>) -> Result<Handle> {
     let dom = parse(seed)?;
     // document, html, the body after the head, the element
-    let path =
-        dom.document.nth_child(1).and_then(|html| html.nth_child(2)).and_then(|body| body.nth_child(1));
-    path.ok_or_else(|| super::fault(html2text::Error::Fail))
+    let body = dom.document.nth_child(1).and_then(|html| html.nth_child(2));
+    let element = body.as_ref().and_then(|body| body.nth_child(1));
+    // A document that is dropped empties what it still holds.
+    body.iter().for_each(|body| body.children.borrow_mut().clear());
+    element.ok_or_else(|| super::fault(html2text::Error::Fail))
 }
 
 fn moved(from: &Handle, to: &Handle) {
