@@ -15,7 +15,7 @@ use tidings::{
     CallContext, Channel, Chat, Email, Error, Message, MessageId, Outgoing, Provider, Push, Result, Sms,
     SystemClock, TenantId, WhatsApp,
     config::{Config, ProviderConfig},
-    http::{HttpRequest, HttpResponse, HttpTransport},
+    http::{Demands, HttpRequest, HttpResponse, HttpTransport},
     providers::catalog::ENTRIES,
 };
 
@@ -60,7 +60,7 @@ async fn show(provider: &ProviderConfig) -> Result<()> {
             Channel::Email => hand_over(built.email.as_deref(), email()?, &http).await,
             Channel::Push => hand_over(built.push.as_deref(), push(provider)?, &http).await,
             Channel::Sms => hand_over(built.sms.as_deref(), sms()?, &http).await,
-            Channel::WhatsApp => hand_over(built.whatsapp.as_deref(), whatsapp()?, &http).await,
+            Channel::WhatsApp => hand_over(built.whatsapp.as_deref(), whatsapp(provider)?, &http).await,
             _ => Ok(()),
         };
         let caught = http.caught();
@@ -84,6 +84,11 @@ async fn hand_over<M: Message>(provider: Option<&dyn Provider<M>>, message: M, h
     provider.send(&cx, Outgoing::new(&message, id, &TenantId::DEFAULT, "order-17")).await.map(|_| ())
 }
 
+/// What `JSON.stringify(subscription)` gives in a browser.
+const BROWSER: &str = r#"{"endpoint": "https://push.example.net/push/JzLQ3raZ", "keys": {
+    "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    "auth": "BTBZMqHH6r4Tts7J_aSIgg"}}"#;
+
 fn email() -> Result<Email> {
     let email = Email::builder().from("Corner Shop <shop@example.org>").to("Ada Lovelace <ada@example.org>");
     email.subject("Your order is on its way").text("It should reach you tomorrow.").build()
@@ -93,18 +98,28 @@ fn sms() -> Result<Sms> {
     Sms::builder().from("+15005550006").to("+15005550001").body("It should reach you tomorrow.").build()
 }
 
-fn whatsapp() -> Result<WhatsApp> {
-    let message = WhatsApp::builder().from("+15005550006").to("+15005550001");
-    message.text("It should reach you tomorrow.").build()
+fn whatsapp(provider: &ProviderConfig) -> Result<WhatsApp> {
+    let message = WhatsApp::builder().to("+15005550001").text("It should reach you tomorrow.");
+    // Meta writes from the number that its configuration names.
+    if provider.vendor == "meta" { message.build() } else { message.from("+15005550006").build() }
 }
 
-fn push(_: &ProviderConfig) -> Result<Push> {
-    let push = Push::builder().token("a-device-token").title("Your order is on its way");
-    push.body("It should reach you tomorrow.").build()
+fn push(provider: &ProviderConfig) -> Result<Push> {
+    let push = Push::builder().title("Your order is on its way").body("It should reach you tomorrow.");
+    match provider.vendor.as_str() {
+        "apns" => push.token("00".repeat(32)).build(),
+        "webpush" => push.subscription(BROWSER).build(),
+        _ => push.token("a-device-token").build(),
+    }
 }
 
-fn chat(_: &ProviderConfig) -> Result<Chat> {
-    Chat::builder().to(42).text("Your order is on its way. It should reach you tomorrow.").build()
+fn chat(provider: &ProviderConfig) -> Result<Chat> {
+    let to = match provider.vendor.as_str() {
+        "discord" => "123456789012345678",
+        "slack" => "C0123456789",
+        _ => "42",
+    };
+    Chat::builder().to(to).text("Your order is on its way. It should reach you tomorrow.").build()
 }
 
 /// The values of the options that are shown nowhere.
@@ -145,6 +160,11 @@ impl HttpTransport for Catcher {
             false => Err(Error::config("nothing is sent here")),
         }
     }
+
+    /// What is not sent reaches nobody whom it should not.
+    fn keeps(&self, _: Demands) -> bool {
+        true
+    }
 }
 
 fn shown(request: &HttpRequest) -> String {
@@ -154,11 +174,13 @@ fn shown(request: &HttpRequest) -> String {
         let value = if value.is_sensitive() { "…" } else { value.to_str().unwrap_or("…") };
         text.push_str(&format!("{name}: {value}\n"));
     }
-    let body = String::from_utf8_lossy(request.body());
-    let pretty = serde_json::from_str::<serde_json::Value>(&body).ok();
+    let Ok(body) = std::str::from_utf8(request.body()) else {
+        return format!("{text}\n({} octets, encrypted)\n", request.body().len());
+    };
+    let pretty = serde_json::from_str::<serde_json::Value>(body).ok();
     let pretty = pretty.and_then(|value| serde_json::to_string_pretty(&value).ok());
     text.push('\n');
-    text.push_str(pretty.as_deref().unwrap_or(&body));
+    text.push_str(pretty.as_deref().unwrap_or(body));
     text.push('\n');
     text
 }

@@ -19,11 +19,14 @@ use tokio::task::JoinSet;
 /// What a SendGrid of our own answers to a subject, call by call of that subject.
 type Mood = fn(&str, usize) -> u16;
 
+/// The subject of a call, and whom it was for.
+type Call = (String, Vec<String>);
+
 /// Takes the calls of SendGrid's API and notes whom each was for.
 #[derive(Clone, Debug)]
 struct Desk {
     mood: Mood,
-    calls: Arc<Mutex<Vec<(String, Vec<String>)>>>,
+    calls: Arc<Mutex<Vec<Call>>>,
 }
 
 impl Desk {
@@ -31,7 +34,7 @@ impl Desk {
         Self { mood, calls: Arc::default() }
     }
 
-    fn calls(&self) -> Vec<(String, Vec<String>)> {
+    fn calls(&self) -> Vec<Call> {
         self.calls.lock().expect("nobody panics").clone()
     }
 

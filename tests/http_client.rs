@@ -10,7 +10,10 @@ use rustls::{
 };
 use tidings::{
     Certainty, ErrorKind,
-    http::{HttpRequest, HttpTransport, HyperTransport, MAX_BODY, ReqwestTransport, Truncated},
+    http::{
+        Demands, HttpRequest, HttpTransport, HyperTransport, MAX_BODY, NOT_PUBLIC, ReqwestTransport,
+        Truncated,
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -303,4 +306,43 @@ async fn child_that_trusts(client: &dyn HttpTransport) {
 fn a_proxys_password_is_not_printed() {
     let error = ReqwestTransport::with_proxy("http://user:s3cr3t@[bad").expect_err("no url");
     assert!(!format!("{error} {error:?}").contains("s3cr3t"));
+}
+
+#[tokio::test]
+async fn a_strangers_address_is_public_in_every_spelling_or_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let client = HyperTransport::new();
+    for (scheme, host) in [
+        ("https", "127.0.0.1"),
+        ("https", "127.1"),
+        ("https", "0x7f.0.0.1"),
+        ("https", "0177.0.0.1"),
+        ("https", "2130706433"),
+        ("https", "0"),
+        ("https", "localhost"),
+        ("https", "LOCALHOST"),
+        ("https", "[::1]"),
+        ("https", "[::ffff:127.0.0.1]"),
+        ("https", "user@127.0.0.1"),
+        ("http", "127.0.0.1"),
+        ("http", "8.8.8.8"),
+    ] {
+        let url = format!("{scheme}://{host}:{port}/{SECRET}");
+        let mut request = http::Request::post(&url).body(Bytes::new()).expect("valid");
+        request.extensions_mut().insert(Demands::PUBLIC_ONLY);
+        let error = client.send(request, SECONDS).await.expect_err(&url);
+        let facts = (error.kind(), error.code(), error.certainty());
+        let refused = (ErrorKind::InvalidRecipient, Some(NOT_PUBLIC), Certainty::NotSent);
+        assert_eq!(facts, refused, "{scheme}://{host}: {error}");
+        assert!(!format!("{error:?}").contains(SECRET), "{error:?}");
+    }
+    let nobody = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+    assert!(nobody.is_err(), "no connection was made");
+}
+
+#[test]
+fn a_transport_through_a_proxy_promises_nothing_of_addresses() {
+    let client = ReqwestTransport::new().expect("root certificates");
+    assert!(client.keeps(Demands::NONE) && !client.keeps(Demands::PUBLIC_ONLY));
 }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tidings::{
     AnyMessage, Attachment, Chat, Email, Location, Media, Push, Sms, WebSubscription, WhatsApp,
     message::{
-        Button, File, ListUnsubscribe, MediaKind, Payload, Priority, VendorOption, VendorTemplate,
-        WhatsAppTemplate,
+        Button, File, ListUnsubscribe, MediaKind, Payload, Priority, TemplateButtonValue, TemplateHeader,
+        VendorOption, VendorTemplate, WhatsAppTemplate,
     },
 };
 
@@ -49,6 +49,17 @@ fn messages() -> Vec<(&'static str, AnyMessage)> {
     let whatsapp =
         WhatsApp::builder().from("+15005550001").to("+15005550006").template(template).reply_to("wamid.1");
     let buttons = WhatsApp::builder().to("+15005550006").buttons("Well?", [("y", "Yes"), ("n", "No")]);
+    let limited = Sms::builder().to("+15005550006").body("Hello").max_segments(2);
+    let photo_above = TemplateHeader::Media(Media::image("https://example.org/a.png").expect("valid"));
+    let filled = WhatsAppTemplate::new("shipped", "en")
+        .header(photo_above)
+        .button(0, TemplateButtonValue::Answer("cancel".into()))
+        .button(1, TemplateButtonValue::Code("SAVE20".into()))
+        .button(2, TemplateButtonValue::LinkEnd("17".into()));
+    let words_above =
+        WhatsAppTemplate::new("hello", "en").header(TemplateHeader::Text("1".into(), "x".into()));
+    let filled = WhatsApp::builder().to("+15005550006").template(filled);
+    let stood_in = WhatsApp::builder().to("+15005550006").text("Hi").stand_in(words_above);
     let push = Push::builder()
         .token("token")
         .title("Ready")
@@ -81,8 +92,11 @@ fn messages() -> Vec<(&'static str, AnyMessage)> {
     vec![
         ("email", email.build().expect("valid").into()),
         ("sms", sms.build().expect("valid").into()),
+        ("sms_limited", limited.build().expect("valid").into()),
         ("whatsapp", whatsapp.build().expect("valid").into()),
         ("whatsapp_buttons", buttons.build().expect("valid").into()),
+        ("whatsapp_components", filled.build().expect("valid").into()),
+        ("whatsapp_stand_in", stood_in.build().expect("valid").into()),
         ("push", push.build().expect("valid").into()),
         ("push_subscription", to_browser.build().expect("valid").into()),
         ("chat", chat.build().expect("valid").into()),

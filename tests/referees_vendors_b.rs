@@ -34,7 +34,7 @@ fn context() -> CallContext {
     CallContext::new(Arc::new(SystemClock)).with_http(Arc::new(http))
 }
 
-/// What the referee noted. Read by reqwest itself: our transport stops at 64 KiB.
+/// What the referee noted. Read by reqwest itself: our transport stops at 1 MiB.
 async fn noted(base: &str, what: &str) -> Value {
     let answer = reqwest::get(format!("{base}/_oracle/{what}")).await.expect("the referee answers");
     serde_json::from_slice(&answer.bytes().await.expect("whole")).expect("JSON")

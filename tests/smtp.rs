@@ -13,7 +13,7 @@ use tidings::{
     Attachment, CallContext, Certainty, Email, Error, ErrorKind, Health, MessageId, Outgoing, Provider,
     Receipt, Retry, TenantId, Timestamp, Vendor,
     message::{Header, ListUnsubscribe, Priority},
-    providers::smtp::{Smtp, SmtpConfig, SmtpTls},
+    providers::smtp::{Smtp, SmtpConfig, SmtpTls, SmtpTransport},
 };
 
 /// The server that the environment names.
@@ -124,6 +124,63 @@ async fn tls_from_the_start_delivers() {
     let id = new_id();
     assert_eq!(send(&smtp, &server.simple("smtps"), id).await.expect("sent").accepted_count(), 1);
     server.delivered(id, "smtps").await;
+}
+
+#[tokio::test]
+async fn lettres_transport_delivers_as_well() {
+    let Some(server) = Server::find() else { return };
+    for (port, tls) in [(server.starttls, SmtpTls::StartTls), (server.tls, SmtpTls::Tls)] {
+        let smtp = server.config().port(port).tls(tls).transport(SmtpTransport::Lettre).build();
+        let (smtp, id) = (smtp.expect("valid"), new_id());
+        assert_eq!(send(&smtp, &server.simple("lettre"), id).await.expect("sent").accepted_count(), 1);
+        server.delivered(id, "lettre").await;
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_is_not_begun() {
+    let Some(server) = Server::find() else { return };
+    let (smtp, mut email) = (server.provider(), server.simple("large"));
+    email.text = Some("a line of a text that has no end\n".repeat(400_000).into());
+    let error = send(&smtp, &email, new_id()).await.expect_err("more than message_size_limit");
+    assert_eq!(
+        (error.kind(), error.certainty()),
+        (ErrorKind::PayloadTooLarge, Certainty::NotSent),
+        "{error}"
+    );
+    assert!(error.message().contains("SIZE"), "{error}");
+}
+
+#[tokio::test]
+async fn refusals_between_others_leave_them_alone() {
+    let Some(server) = Server::find() else { return };
+    let smtp = Arc::new(server.config().max_connections(2).build().expect("valid"));
+    let server = Arc::new(server);
+    let sending: Vec<_> = (0..40)
+        .map(|number| {
+            let (smtp, server) = (Arc::clone(&smtp), Arc::clone(&server));
+            tokio::spawn(async move {
+                let name = match number % 4 {
+                    0 => server.refused.clone(),
+                    1 => server.greylisted.clone(),
+                    _ => format!("between{number}"),
+                };
+                let id = new_id();
+                (number, name.clone(), id, send(&smtp, &server.simple(&name), id).await)
+            })
+        })
+        .collect();
+    for one in sending {
+        let (number, name, id, sent) = one.await.expect("no panic");
+        match number % 4 {
+            0 => assert_eq!(sent.expect_err("refused").kind(), ErrorKind::InvalidRecipient),
+            1 => assert_eq!(sent.expect_err("later").kind(), ErrorKind::RateLimited),
+            _ => {
+                assert_eq!(sent.expect("sent").accepted_count(), 1);
+                server.delivered(id, &name).await;
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ pub fn error_for(response: &HttpResponse, now: Timestamp) -> Error {
 /// An answer of status 2xx that does not say what the vendor's answers say:
 /// the message may be on its way.
 pub fn not_understood(response: &HttpResponse, why: &'static str) -> Error {
-    let cut = if response.extensions().get::<Truncated>().is_some() { ", cut at 64 KiB" } else { "" };
+    let cut = if response.extensions().get::<Truncated>().is_some() { ", cut at 1 MiB" } else { "" };
     let text = format!("{why} (status {}, {} bytes{cut})", response.status().as_u16(), response.body().len());
     Error::new(ErrorKind::Protocol, text)
 }

@@ -32,16 +32,16 @@ pub use over_hyper::HyperTransport;
 #[cfg(feature = "http-client")]
 pub use over_reqwest::ReqwestTransport;
 #[cfg(feature = "http-client")]
-pub use public::{is_public, literal};
+pub use public::may_be_public;
 
 /// A request, complete and ready to be sent.
 pub type HttpRequest = http::Request<Bytes>;
 /// An answer, read whole (up to [`MAX_BODY`]).
 pub type HttpResponse = http::Response<Bytes>;
 
-/// The most that is read of an answer's body, in bytes; the rest is dropped
-/// with the connection.
-pub const MAX_BODY: usize = 64 * 1024;
+/// The most that is read of an answer's body, in bytes: one to a batch of a thousand messages fits. The rest
+/// is dropped with the connection.
+pub const MAX_BODY: usize = 1024 * 1024;
 
 /// The code of the error that a request gets which may go to public addresses only and would not.
 pub const NOT_PUBLIC: &str = "not_public";

@@ -31,7 +31,7 @@ use super::{
     Demands, HttpRequest, HttpResponse, HttpTransport, NOT_PUBLIC,
     body::whole,
     common::{BROKEN, CANNOT_CONNECT, CONNECT, LONGEST, USER_AGENT, innermost, no_tls},
-    public::{Guarded, NotPublic, PublicResolver},
+    public::{Guarded, NotPublic, PublicResolver, may_be_public},
 };
 use crate::error::{Certainty, Error, ErrorKind, Result};
 
@@ -72,9 +72,7 @@ impl HyperTransport {
     ) -> Result<legacy::ResponseFuture> {
         match demands {
             Demands::NONE => Ok(kept(&self.0.plain, plain)?.request(request)),
-            Demands::PUBLIC_ONLY if request.uri().scheme_str() != Some("https") => {
-                Err(refused("it is not https"))
-            }
+            Demands::PUBLIC_ONLY if !may_be_public(request.uri()) => Err(refused("as it is written")),
             Demands::PUBLIC_ONLY => Ok(kept(&self.0.public, public)?.request(request)),
             #[cfg(feature = "apns")]
             Demands::HTTP2 => Ok(kept(&self.0.http2, http2)?.request(request)),
@@ -104,8 +102,9 @@ fn public() -> Result<Public> {
     Ok(pooled().build(Connector { https, http2: false }))
 }
 
-/// "Keep your connections with APNs open across multiple notifications": they are kept for an hour, and a
-/// ping each minute shows whether they still carry.
+/// Apple asks to keep connections open and takes many new ones for an attack: they are kept for an hour, and a
+/// ping each minute shows whether they still carry
+/// (<https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns>).
 #[cfg(feature = "apns")]
 fn http2() -> Result<Plain> {
     let https = tls()?.https_or_http().enable_http2().wrap_connector(prepared(HttpConnector::new()));
@@ -157,11 +156,8 @@ impl HttpTransport for HyperTransport {
     }
 
     fn keeps(&self, demands: Demands) -> bool {
-        match demands {
-            Demands::NONE | Demands::PUBLIC_ONLY => true,
-            Demands::HTTP2 => cfg!(feature = "apns"),
-            _ => false,
-        }
+        let always = matches!(demands, Demands::NONE | Demands::PUBLIC_ONLY);
+        always || (demands == Demands::HTTP2 && cfg!(feature = "apns"))
     }
 }
 
@@ -214,7 +210,7 @@ fn failed(error: &legacy::Error) -> Error {
         return broken(error);
     }
     if is_refusal(error) {
-        return refused("it is private");
+        return refused("it is resolved or connected to another");
     }
     with_cause(Error::new(ErrorKind::Transport, CANNOT_CONNECT).with_certainty(Certainty::NotSent), error)
 }

@@ -31,7 +31,7 @@ const AZURE: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 /// True if `address` is one of the public internet: by IANA's registries of special purpose addresses
 /// (<https://www.iana.org/assignments/iana-ipv4-special-registry>,
 /// <https://www.iana.org/assignments/iana-ipv6-special-registry>) it is global and no group.
-pub fn is_public(address: IpAddr) -> bool {
+fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
@@ -68,10 +68,36 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     }
 }
 
-/// The host of `uri` as an address, if it is written as one.
-pub fn literal(uri: &Uri) -> Option<IpAddr> {
-    let host = uri.host()?;
+/// True if `uri` is `https`, and its host a name or an address of the public internet.
+///
+/// What a name stands for is seen when it is resolved: a request that [demands](super::Demands::PUBLIC_ONLY)
+/// public addresses is held to them all the way.
+///
+/// ```
+/// use tidings::http::may_be_public;
+///
+/// assert!(may_be_public(&"https://push.example.net/p".parse()?));
+/// assert!(!may_be_public(&"https://10.0.0.7/p".parse()?) && !may_be_public(&"https://127.1/p".parse()?));
+/// # Ok::<(), http::uri::InvalidUri>(())
+/// ```
+pub fn may_be_public(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let fits = literal(host).map_or_else(|| !ends_in_a_number(host), is_public);
+    fits && uri.scheme_str() == Some("https")
+}
+
+/// The host as an address, if it is written as one.
+fn literal(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// Resolvers take many a spelling for an address, such as `127.1` and `0x7f.1`; no name ends so
+/// (<https://url.spec.whatwg.org/#ends-in-a-number-checker>).
+fn ends_in_a_number(host: &str) -> bool {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    let digits = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
+    digits || hex.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// The address was not one of the public internet.
@@ -134,7 +160,7 @@ where
 
     fn call(&mut self, to: Uri) -> Self::Future {
         // Who is no name is not resolved.
-        if literal(&to).is_some_and(|address| !is_public(address)) {
+        if to.host().and_then(literal).is_some_and(|address| !is_public(address)) {
             return Box::pin(async { Err(NotPublic.into()) });
         }
         let connecting = self.0.call(to);

@@ -237,6 +237,16 @@ mod text {
     }
 
     #[test]
+    fn links_side_by_side_and_within_one_another_are_told_apart() {
+        let menu = text("<p><a href=\"https://x.org/1\">home</a><a href=\"https://x.org/2\">shop</a></p>");
+        assert_eq!(menu, "home [1]  shop [2]\n\n[1] https://x.org/1\n[2] https://x.org/2\n");
+        let torn = text(
+            "<a href=\"https://x.org/1\"><table><tr><td><a href=\"https://x.org/2\">Go</a></td></tr></table></a>",
+        );
+        assert_eq!(torn, "Go [1]\n\n[1] https://x.org/2\n");
+    }
+
+    #[test]
     fn layout_is_undone_and_rows_stay() {
         let made = text(
             "<table role=presentation><tr><td><table><tr><td><h1>Thank you</h1></td></tr><tr><td><p>Dear Ada,</p></td></tr></table></td></tr>\

@@ -120,6 +120,10 @@ macro_rules! row {
 pub const ENTRIES: &[Entry] = &[
     #[cfg(feature = "apns")]
     row!("Apple Push Notification service", super::apns::ApnsConfig, [Push push: super::apns::CAPABILITIES]),
+    #[cfg(feature = "brevo")]
+    row!("Brevo", super::brevo::BrevoConfig, [Email email: super::brevo::CAPABILITIES], webhook),
+    #[cfg(feature = "discord")]
+    row!("Discord", super::discord::DiscordConfig, [Chat chat: super::discord::CAPABILITIES], webhook),
     #[cfg(feature = "fcm")]
     row!("Firebase Cloud Messaging", super::fcm::FcmConfig, [Push push: super::fcm::CAPABILITIES]),
     #[cfg(feature = "gmail")]
@@ -130,6 +134,8 @@ pub const ENTRIES: &[Entry] = &[
     row!("Meta Cloud API", super::meta::MetaConfig, [WhatsApp whatsapp: super::meta::CAPABILITIES], webhook),
     #[cfg(feature = "postmark")]
     row!("Postmark", super::postmark::PostmarkConfig, [Email email: super::postmark::CAPABILITIES], webhook),
+    #[cfg(feature = "resend")]
+    row!("Resend", super::resend::ResendConfig, [Email email: super::resend::CAPABILITIES], webhook),
     #[cfg(feature = "sendgrid")]
     row!("SendGrid", super::sendgrid::SendGridConfig, [Email email: super::sendgrid::CAPABILITIES], webhook),
     #[cfg(feature = "ses")]
@@ -140,6 +146,8 @@ pub const ENTRIES: &[Entry] = &[
     row!("SMTP", super::smtp::SmtpConfig, [Email email: super::smtp::CAPABILITIES]),
     #[cfg(feature = "sns")]
     row!("Amazon SNS", super::sns::SnsConfig, [Sms sms: super::sns::CAPABILITIES], webhook),
+    #[cfg(feature = "teams")]
+    row!("Microsoft Teams", super::teams::TeamsConfig, [Chat chat: super::teams::CAPABILITIES]),
     #[cfg(feature = "telegram")]
     row!("Telegram", super::telegram::TelegramConfig, [Chat chat: super::telegram::CAPABILITIES], webhook),
     #[cfg(feature = "twilio")]

@@ -23,6 +23,10 @@ pub mod schema;
 
 #[cfg(feature = "apns")]
 pub mod apns;
+#[cfg(feature = "brevo")]
+pub mod brevo;
+#[cfg(feature = "discord")]
+pub mod discord;
 #[cfg(feature = "fcm")]
 pub mod fcm;
 #[cfg(feature = "gmail")]
@@ -33,6 +37,8 @@ pub mod mailgun;
 pub mod meta;
 #[cfg(feature = "postmark")]
 pub mod postmark;
+#[cfg(feature = "resend")]
+pub mod resend;
 #[cfg(feature = "sendgrid")]
 pub mod sendgrid;
 #[cfg(feature = "ses")]
@@ -43,6 +49,8 @@ pub mod slack;
 pub mod smtp;
 #[cfg(feature = "sns")]
 pub mod sns;
+#[cfg(feature = "teams")]
+pub mod teams;
 #[cfg(feature = "telegram")]
 pub mod telegram;
 #[cfg(feature = "twilio")]

@@ -7,7 +7,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use aws_lc_rs::{encoding::AsDer, rsa::KeySize, signature::RsaKeyPair};
+use aws_lc_rs::{
+    encoding::AsDer,
+    rsa::KeySize,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RsaKeyPair},
+};
 use base64::{
     Engine as _,
     alphabet::{STANDARD, URL_SAFE},
@@ -16,15 +20,21 @@ use base64::{
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tidings::{
-    CallContext, CredentialSource, Error, Issued, Result,
+    CallContext, CredentialSource, Error, Issued, Result, WebSubscription,
     providers::{
+        apns::ApnsConfig,
+        brevo::BrevoConfig,
         fcm::{FcmConfig, ServiceAccount},
+        mailgun::MailgunConfig,
         meta::MetaConfig,
+        postmark::PostmarkConfig,
+        resend::ResendConfig,
         sendgrid::SendGridConfig,
         smtp::SmtpConfig,
         telegram::TelegramConfig,
         twilio::TwilioConfig,
         vonage::VonageConfig,
+        webpush::WebPushConfig,
     },
 };
 
@@ -158,6 +168,30 @@ pub(crate) fn twilio_by_key() -> TwilioConfig {
     TwilioConfig::with_api_key(SID, key, "c4n4ry-secret").auth_token("c4n4ry-auth")
 }
 
+pub(crate) fn brevo() -> BrevoConfig {
+    BrevoConfig::new("xkeysib-c4n4ry")
+        .webhook_secret("hook:c4n4ry".to_owned())
+        .echo_key("c4n4ry-echo".to_owned())
+}
+
+pub(crate) fn mailgun() -> MailgunConfig {
+    MailgunConfig::new("mg.example.org", "key-c4n4ry")
+        .webhook_key("c4n4ry-webhook".to_owned())
+        .echo_key("c4n4ry-echo".to_owned())
+}
+
+pub(crate) fn postmark() -> PostmarkConfig {
+    PostmarkConfig::new("c4n4ry-token")
+        .webhook_secret("hook:c4n4ry".to_owned())
+        .echo_key("c4n4ry-echo".to_owned())
+}
+
+pub(crate) fn resend() -> ResendConfig {
+    ResendConfig::new("re_c4n4ry")
+        .webhook_secret("whsec_YzRuNHJ5".to_owned())
+        .echo_key("c4n4ry-echo".to_owned())
+}
+
 pub(crate) fn meta() -> MetaConfig {
     MetaConfig::new("106540352242922", "EAAG-c4n4ry")
         .app_secret("c4n4ry-app".to_owned())
@@ -174,6 +208,41 @@ pub(crate) fn vonage() -> VonageConfig {
 
 pub(crate) fn telegram() -> TelegramConfig {
     TelegramConfig::new("123456:c4n4ry-token_zyx57W2v1u123ew11")
+}
+
+/// A key as Apple hands it out: the lines of its PEM.
+pub(crate) struct AppleKey(pub(crate) Vec<String>);
+
+impl AppleKey {
+    pub(crate) fn new() -> Self {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
+        let der = key.to_pkcs8v1().expect("PKCS#8");
+        let text = base64::engine::general_purpose::STANDARD.encode(der.as_ref());
+        let lines = text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned());
+        Self(lines.collect())
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", self.0.join("\n"))
+    }
+
+    pub(crate) fn config(&self) -> ApnsConfig {
+        ApnsConfig::new(self.pem(), "ABC123DEFG", "DEF123GHIJ", "org.example.app")
+    }
+}
+
+/// 32 octets, and all of its text is the canary's.
+pub(crate) const VAPID: &str = "c4n4ryc4n4ryc4n4ryc4n4ryc4n4ryc4n4ryc4n4ryA";
+
+pub(crate) fn webpush() -> WebPushConfig {
+    WebPushConfig::new(VAPID, "mailto:push@example.org")
+}
+
+/// What a browser hands out is a secret of the browser.
+pub(crate) fn browser() -> WebSubscription {
+    let p256dh = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
+    let endpoint = "https://push.example.net/p/c4n4ry?c4n4ry";
+    WebSubscription::new(endpoint, p256dh, "c4n4ryc4n4ryc4n4ryc4nA").expect("valid")
 }
 
 pub(crate) fn smtp() -> SmtpConfig {

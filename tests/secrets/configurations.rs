@@ -8,13 +8,15 @@ use tidings::{
     Credential, Messenger, Result,
     http::ReqwestTransport,
     providers::{
-        fcm::FcmConfig, meta::MetaConfig, sendgrid::SendGridConfig, smtp::SmtpConfig,
-        telegram::TelegramConfig, twilio::TwilioConfig, vonage::VonageConfig,
+        apns::ApnsConfig, brevo::BrevoConfig, fcm::FcmConfig, mailgun::MailgunConfig, meta::MetaConfig,
+        postmark::PostmarkConfig, resend::ResendConfig, sendgrid::SendGridConfig, smtp::SmtpConfig,
+        telegram::TelegramConfig, twilio::TwilioConfig, vonage::VonageConfig, webpush::WebPushConfig,
     },
 };
 
 use crate::canaries::{
-    Account, NUMBER, Printed, SID, Vault, meta, sendgrid, smtp, telegram, twilio, twilio_by_key, vonage,
+    Account, AppleKey, NUMBER, Printed, SID, VAPID, Vault, brevo, browser, mailgun, meta, postmark, resend,
+    sendgrid, smtp, telegram, twilio, twilio_by_key, vonage, webpush,
 };
 
 #[test]
@@ -24,7 +26,22 @@ fn debug_of_configurations_vendors_and_messengers() {
     printed.secrets.extend(account.key_lines.iter().cloned());
     let fetched = Credential::fetched(Vault::default());
     let fcm = FcmConfig::with_credential("harbour", "ya29.c4n4ry");
-    let configs: [&dyn Debug; 18] = [
+    let apple = AppleKey::new();
+    printed.secrets.extend(apple.0.iter().cloned());
+    let configs: [&dyn Debug; 31] = [
+        &brevo(),
+        &brevo().base_url(login),
+        &mailgun(),
+        &mailgun().base_url(login),
+        &postmark(),
+        &postmark().base_url(login),
+        &resend(),
+        &resend().base_url(login),
+        &apple.config(),
+        &apple.config().base_url(login),
+        &webpush(),
+        &webpush().public_key("c4n4ry?"),
+        &browser(),
         &sendgrid().webhook_key("c4n4ry-webhook"),
         &sendgrid().base_url(login),
         &twilio(),
@@ -47,9 +64,22 @@ fn debug_of_configurations_vendors_and_messengers() {
     for (index, config) in configs.into_iter().enumerate() {
         printed.debug(&format!("configuration {index}"), config);
     }
+    printed.result("apns", &apple.config().build());
+    printed.result("apns with a login", &apple.config().base_url(login).build());
+    printed.result("webpush", &webpush().build());
+    printed.result("webpush with another key", &webpush().public_key("c4n4ry").build());
     printed.result("sendgrid", &sendgrid().build());
     printed.result("sendgrid with a wrong key", &sendgrid().webhook_key("c4n4ry-webhook").build());
     printed.result("sendgrid with a login", &sendgrid().base_url(login).build());
+    printed.result("brevo", &brevo().build());
+    printed.result("brevo with a login", &brevo().base_url(login).build());
+    printed.result("mailgun", &mailgun().build());
+    printed.result("mailgun with a login", &mailgun().base_url(login).build());
+    printed.result("postmark", &postmark().build());
+    printed.result("postmark with a login", &postmark().base_url(login).build());
+    printed.result("resend", &resend().build());
+    printed.result("resend with a login", &resend().base_url(login).build());
+    printed.result("resend with a wrong key", &resend().webhook_secret("c4n4ry".to_owned()).build());
     printed.result("twilio", &twilio().build());
     printed.result("twilio by key", &twilio_by_key().build());
     printed.result("twilio with a login", &twilio().base_url(login).build());
@@ -134,6 +164,14 @@ fn configuration_files_that_are_wrong() {
     printed.secrets.extend(account.key_lines.iter().cloned());
     let file = json!({"api_key": "c4n4ry", "echo_key": "c4n4ry", "webhook_key": "c4n4ry"});
     read_wrongly(&mut printed, &file, &["/api_key", "/echo_key", "/webhook_key"], SendGridConfig::build);
+    let file = json!({"api_key": "c4n4ry", "echo_key": "c4n4ry", "webhook_secret": "c4n4ry"});
+    read_wrongly(&mut printed, &file, &["/api_key", "/echo_key", "/webhook_secret"], BrevoConfig::build);
+    read_wrongly(&mut printed, &file, &["/api_key", "/echo_key", "/webhook_secret"], ResendConfig::build);
+    let file = json!({"api_key": "c4n4ry", "domain": "mg.example.org", "echo_key": "c4n4ry", "webhook_key": "c4n4ry"});
+    read_wrongly(&mut printed, &file, &["/api_key", "/echo_key", "/webhook_key"], MailgunConfig::build);
+    let file = json!({"server_token": "c4n4ry", "echo_key": "c4n4ry", "webhook_secret": "c4n4ry"});
+    let fields = ["/server_token", "/echo_key", "/webhook_secret"];
+    read_wrongly(&mut printed, &file, &fields, PostmarkConfig::build);
     let file = json!({"account_sid": SID, "auth_token": "c4n4ry", "api_key": SID.replace("AC", "SK"),
         "api_secret": "c4n4ry", "echo_key": "c4n4ry"});
     read_wrongly(&mut printed, &file, &["/auth_token", "/api_secret", "/echo_key"], TwilioConfig::build);
@@ -152,6 +190,13 @@ fn configuration_files_that_are_wrong() {
     read_wrongly(&mut printed, &file, &["/password"], SmtpConfig::build);
     let fields = ["/service_account", "/service_account/private_key"];
     read_wrongly(&mut printed, &json!({"service_account": account.json}), &fields, FcmConfig::build);
+    let apple = AppleKey::new();
+    printed.secrets.extend(apple.0.iter().cloned());
+    let file =
+        json!({"key": apple.pem(), "key_id": "ABC123DEFG", "team_id": "DEF123GHIJ", "topic": "org.example"});
+    read_wrongly(&mut printed, &file, &["/key"], ApnsConfig::build);
+    let file = json!({"private_key": VAPID, "subject": "mailto:push@example.org"});
+    read_wrongly(&mut printed, &file, &["/private_key"], WebPushConfig::build);
     let text = json!({"service_account": account.json.to_string()});
     read_wrongly(&mut printed, &text, &["/service_account"], FcmConfig::build);
     printed.is_clean();
@@ -196,6 +241,36 @@ fn variables_that_are_wrong() {
     ];
     vary(&mut printed, &vars, |vars| SendGridConfig::from_vars(vars), SendGridConfig::build);
     let vars = [
+        ("BREVO_API_KEY", "c4n4ry"),
+        ("BREVO_ECHO_KEY", "c4n4ry"),
+        ("BREVO_SANDBOX", "1"),
+        ("BREVO_WEBHOOK_SECRET", "c4n4ry"),
+    ];
+    vary(&mut printed, &vars, |vars| BrevoConfig::from_vars(vars), BrevoConfig::build);
+    let vars = [
+        ("MAILGUN_API_KEY", "c4n4ry"),
+        ("MAILGUN_DOMAIN", "mg.example.org"),
+        ("MAILGUN_ECHO_KEY", "c4n4ry"),
+        ("MAILGUN_REGION", "eu"),
+        ("MAILGUN_SANDBOX", "1"),
+        ("MAILGUN_WEBHOOK_SIGNING_KEY", "c4n4ry"),
+    ];
+    vary(&mut printed, &vars, |vars| MailgunConfig::from_vars(vars), MailgunConfig::build);
+    let vars = [
+        ("POSTMARK_SERVER_TOKEN", "c4n4ry"),
+        ("POSTMARK_ECHO_KEY", "c4n4ry"),
+        ("POSTMARK_MESSAGE_STREAM", "outbound"),
+        ("POSTMARK_SANDBOX", "1"),
+        ("POSTMARK_WEBHOOK_SECRET", "c4n4ry"),
+    ];
+    vary(&mut printed, &vars, |vars| PostmarkConfig::from_vars(vars), PostmarkConfig::build);
+    let vars = [
+        ("RESEND_API_KEY", "c4n4ry"),
+        ("RESEND_ECHO_KEY", "c4n4ry"),
+        ("RESEND_WEBHOOK_SECRET", "whsec_YzRuNHJ5"),
+    ];
+    vary(&mut printed, &vars, |vars| ResendConfig::from_vars(vars), ResendConfig::build);
+    let vars = [
         ("TWILIO_ACCOUNT_SID", SID),
         ("TWILIO_AUTH_TOKEN", "c4n4ry"),
         ("TWILIO_API_KEY", &key),
@@ -232,6 +307,24 @@ fn variables_that_are_wrong() {
     let json = account.json.to_string();
     let vars = [("FCM_SERVICE_ACCOUNT_JSON", json.as_str()), ("FCM_PROJECT_ID", "quay")];
     vary(&mut printed, &vars, |vars| FcmConfig::from_vars(vars), FcmConfig::build);
+    let apple = AppleKey::new();
+    printed.secrets.extend(apple.0.iter().cloned());
+    let pem = apple.pem();
+    let vars = [
+        ("APNS_KEY", &*pem),
+        ("APNS_KEY_ID", "ABC123DEFG"),
+        ("APNS_TEAM_ID", "DEF123GHIJ"),
+        ("APNS_TOPIC", "org.example.app"),
+        ("APNS_SANDBOX", "true"),
+    ];
+    vary(&mut printed, &vars, |vars| ApnsConfig::from_vars(vars), ApnsConfig::build);
+    let public = webpush().build().expect("valid").public_key().to_owned();
+    let vars = [
+        ("VAPID_PRIVATE_KEY", VAPID),
+        ("VAPID_SUBJECT", "mailto:push@example.org"),
+        ("VAPID_PUBLIC_KEY", &public),
+    ];
+    vary(&mut printed, &vars, |vars| WebPushConfig::from_vars(vars), WebPushConfig::build);
     let vars = [
         ("SMTP_HOST", "127.0.0.1"),
         ("SMTP_PORT", "25"),

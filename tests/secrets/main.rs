@@ -1,19 +1,10 @@
 //! Secrets appear in nothing that is printed: canaries stand in every place of
 //! every configuration where a secret may, and all that comes out is searched.
 
-#![cfg(all(
-    feature = "testing",
-    feature = "fcm",
-    feature = "meta",
-    feature = "sendgrid",
-    feature = "smtp",
-    feature = "telegram",
-    feature = "twilio",
-    feature = "vonage"
-))]
+#![cfg(all(feature = "testing", feature = "full"))]
 
 mod canaries;
-#[cfg(all(feature = "gmail", feature = "ses", feature = "sns"))]
+mod chats;
 mod clouds;
 mod configurations;
 mod sends;

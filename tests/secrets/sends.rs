@@ -21,9 +21,18 @@ use tokio::{
 };
 
 use crate::{
-    canaries::{Account, Printed, Vault, meta, sendgrid, telegram, twilio, twilio_by_key, vonage},
+    canaries::{
+        Account, AppleKey, Printed, Vault, brevo, browser, mailgun, meta, postmark, resend, sendgrid,
+        telegram, twilio, twilio_by_key, vonage, webpush,
+    },
     support::Listener,
 };
+
+fn html() -> AnyMessage {
+    let email =
+        Email::builder().from("shop@example.org").to("ada@example.org").subject("Hi").html("<p>Hi</p>");
+    email.build().expect("valid").into()
+}
 
 pub(crate) fn email() -> AnyMessage {
     let email = Email::builder().from("shop@example.org").to("ada@example.org").subject("Hi").text("Hi");
@@ -44,6 +53,15 @@ fn whatsapp() -> AnyMessage {
 
 fn push() -> AnyMessage {
     Push::builder().token("a-device").title("Hi").build().expect("valid").into()
+}
+
+fn to_browser() -> AnyMessage {
+    Push::builder().subscription(browser()).title("Hi").build().expect("valid").into()
+}
+
+fn to_apple() -> AnyMessage {
+    let token = "6e1e6d9c3d6f4a0bb4a4ab1f9a6c1f0b6e1e6d9c3d6f4a0bb4a4ab1f9a6c1f0b";
+    Push::builder().token(token).title("Hi").build().expect("valid").into()
 }
 
 fn chat() -> AnyMessage {
@@ -114,12 +132,19 @@ async fn vendors_that_echo_what_they_were_sent() {
     let _guard = tracing::subscriber::set_default(listener.clone());
     printed.secrets.extend(account.key_lines.iter().cloned());
     let fcm = account.config().build().expect("valid");
+    let apple = AppleKey::new();
+    printed.secrets.extend(apple.0.iter().cloned());
+    let apns = apple.config().build().expect("valid");
     let token = r#"{"access_token":"ya29.c4n4ry","expires_in":1,"token_type":"Bearer"}"#;
     let token = HttpStep::Answer(answer(200, &[], token));
     for step in misdeeds() {
         let name = |vendor: &str| format!("{vendor} after {step:?}");
         let bare = || (None, step.clone());
         hear(&mut printed, &name("sendgrid"), bare(), |b| b.email(sendgrid().build()), email()).await;
+        hear(&mut printed, &name("brevo"), bare(), |b| b.email(brevo().build()), html()).await;
+        hear(&mut printed, &name("mailgun"), bare(), |b| b.email(mailgun().build()), html()).await;
+        hear(&mut printed, &name("postmark"), bare(), |b| b.email(postmark().build()), html()).await;
+        hear(&mut printed, &name("resend"), bare(), |b| b.email(resend().build()), html()).await;
         hear(&mut printed, &name("twilio"), bare(), |b| b.sms(twilio().build()), sms()).await;
         let by_key = |b: MessengerBuilder| b.whatsapp(twilio_by_key().build());
         hear(&mut printed, &name("twilio by key"), bare(), by_key, whatsapp()).await;
@@ -138,6 +163,8 @@ async fn vendors_that_echo_what_they_were_sent() {
         let add = |b: MessengerBuilder| b.sms(account.application().build());
         hear(&mut printed, &name("an application"), bare(), add, sms()).await;
         hear(&mut printed, &name("telegram"), bare(), |b| b.chat(telegram().build()), chat()).await;
+        hear(&mut printed, &name("apns"), bare(), |b| b.push(apns.clone()), to_apple()).await;
+        hear(&mut printed, &name("webpush"), bare(), |b| b.push(webpush().build()), to_browser()).await;
         hear(&mut printed, &name("fcm's tokens"), bare(), |b| b.push(fcm.clone()), push()).await;
         let granted = (Some(token.clone()), step.clone());
         hear(&mut printed, &name("fcm"), granted, |b| b.push(fcm.clone()), push()).await;
@@ -158,8 +185,14 @@ async fn health_checks_and_webhooks() {
     printed.secrets.extend(account.key_lines.iter().cloned());
     let (sendgrid, twilio) = (sendgrid().build().expect("valid"), twilio().build().expect("valid"));
     let (telegram, fcm) = (telegram().build().expect("valid"), account.config().build().expect("valid"));
+    let apple = AppleKey::new();
+    printed.secrets.extend(apple.0.iter().cloned());
+    let apns = apple.config().build().expect("valid");
     let (meta, vonage) = (meta().build().expect("valid"), vonage().build().expect("valid"));
-    let vendors: [&dyn Vendor; 6] = [&sendgrid, &twilio, &telegram, &fcm, &meta, &vonage];
+    let (brevo, mailgun) = (brevo().build().expect("valid"), mailgun().build().expect("valid"));
+    let (postmark, resend) = (postmark().build().expect("valid"), resend().build().expect("valid"));
+    let vendors: [&dyn Vendor; 11] =
+        [&sendgrid, &brevo, &mailgun, &postmark, &resend, &twilio, &telegram, &fcm, &meta, &vonage, &apns];
     for step in misdeeds() {
         let clock = clock();
         let http = ScriptedHttp::new().with_clock(Arc::new(clock.clone())).then_always([step.clone()]);
@@ -176,7 +209,8 @@ async fn health_checks_and_webhooks() {
     let url = "https://example.org/in?tidings=wrong";
     let call = RawRequest::new(Method::POST, url, headers, "a=b", Timestamp::from_secs(1_767_225_600));
     let cx = CallContext::default();
-    let called: [&dyn Webhook; 4] = [&sendgrid, &twilio, &meta, &vonage];
+    let called: [&dyn Webhook; 8] =
+        [&sendgrid, &brevo, &mailgun, &postmark, &resend, &twilio, &meta, &vonage];
     for vendor in called {
         let refused = vendor.verify(&cx, &call).await.expect_err("nobody signed it");
         printed.error("a webhook", &refused);

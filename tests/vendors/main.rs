@@ -5,6 +5,10 @@
 
 #[cfg(feature = "apns")]
 mod apns;
+#[cfg(feature = "brevo")]
+mod brevo;
+#[cfg(feature = "discord")]
+mod discord;
 #[cfg(feature = "fcm")]
 mod fcm;
 #[cfg(feature = "gmail")]
@@ -17,6 +21,10 @@ mod known;
 mod mailgun;
 #[cfg(feature = "meta")]
 mod meta;
+#[cfg(feature = "postmark")]
+mod postmark;
+#[cfg(feature = "resend")]
+mod resend;
 #[cfg(feature = "sendgrid")]
 mod sendgrid;
 #[cfg(feature = "ses")]
@@ -25,6 +33,8 @@ mod ses;
 mod slack;
 #[cfg(feature = "sns")]
 mod sns;
+#[cfg(feature = "teams")]
+mod teams;
 #[cfg(feature = "telegram")]
 mod telegram;
 #[cfg(feature = "twilio")]

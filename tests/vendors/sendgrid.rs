@@ -59,4 +59,10 @@ async fn requests_are_as_reviewed() {
     golden::sends("sendgrid/plain", &provider(), &plain, accepted()).await;
     let copies = mail().text("Hi").cc("b@example.org").bcc("c@example.org").reply_to("d@example.org");
     golden::sends("sendgrid/copies", &provider(), &copies.build().expect("valid"), accepted()).await;
+    let reader = |to: &str, order: &str| {
+        let mail = Email::builder().from("Shop <shop@example.org>").to(to).subject("News").text("Hi");
+        mail.metadata("order", order).build().expect("valid")
+    };
+    let readers = [reader("a@example.org", "1"), reader("b@example.org", "2")];
+    golden::sends_batch("sendgrid/batch", &provider(), &readers, accepted()).await;
 }

@@ -38,17 +38,33 @@ fn tidied(text: &str) -> String {
     let mut blank = true;
     for line in text.lines() {
         let line: String = line.chars().filter(|c| !is_unseen(*c)).map(plain_space).collect();
-        let line = line.trim_end();
+        let line = apart(line.trim_end());
         if line.is_empty() && blank {
             continue;
         }
         blank = line.is_empty();
-        tidy.push_str(line);
+        tidy.push_str(&line);
         tidy.push('\n');
     }
     tidy.truncate(tidy.trim_end().len());
     tidy.push('\n');
     tidy
+}
+
+/// Links side by side, as those of a menu, have a space between them.
+fn apart(line: &str) -> String {
+    let (mut apart, mut rest) = (String::with_capacity(line.len()), line);
+    while let Some((before, after)) = rest.split_once(']') {
+        apart.push_str(before);
+        apart.push(']');
+        let number = before.rsplit_once(" [").is_some_and(|(_, digits)| digits.parse::<u32>().is_ok());
+        if number && after.starts_with(char::is_alphanumeric) {
+            apart.push_str("  ");
+        }
+        rest = after;
+    }
+    apart.push_str(rest);
+    apart
 }
 
 /// What mails are padded with: joiners, soft hyphens, marks without a glyph.

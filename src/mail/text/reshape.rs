@@ -59,6 +59,8 @@ struct Facts {
     lines: usize,
     /// Text that is in no block yet.
     loose: bool,
+    /// Links within.
+    links: usize,
 }
 
 impl Facts {
@@ -66,11 +68,12 @@ impl Facts {
         self.chars += other.chars;
         self.lines += other.lines;
         self.loose |= other.loose;
+        self.links += other.links;
     }
 
     fn of_text(text: &str) -> Self {
         let chars = text.trim().chars().count();
-        Self { chars, lines: 0, loose: chars > 0 }
+        Self { chars, loose: chars > 0, ..Self::default() }
     }
 
     fn within_block(mut self) -> Self {
@@ -100,6 +103,7 @@ pub(super) fn reshape(dom: &RcDom, parse: impl Fn(&str) -> Result<RcDom>) -> Res
         }
         if name.as_deref() == Some("a") {
             check_link(node, facts[at]);
+            facts[at].links += 1;
         }
         if let Some(instead) = instead(&seen, &facts, at, &parse)? {
             moved(node, &instead);

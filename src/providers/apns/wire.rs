@@ -104,7 +104,7 @@ pub(super) fn request(base: &Uri, device: &str, headers: &Headers<'_>, body: Byt
         .scheme(base.scheme_str().unwrap_or("https"))
         .authority(base.authority().map_or("", |authority| authority.as_str()))
         .path_and_query(format!("{path}/3/device/{device}"));
-    *request.uri_mut() = uri.build().map_err(|e| unusable(e.into()))?;
+    *request.uri_mut() = uri.build().map_err(unusable)?;
     request.extensions_mut().insert(Demands::HTTP2);
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     for (name, value) in headers.pairs() {

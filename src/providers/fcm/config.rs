@@ -5,7 +5,7 @@ use std::fmt;
 use http::Uri;
 use serde::Deserialize;
 
-use super::{Fcm, ServiceAccount, VENDOR};
+use super::{Fcm, ServiceAccount, VENDOR, topics::Relations};
 use crate::{
     address::shown_url,
     error::{Error, Result},
@@ -22,6 +22,8 @@ use crate::{
 const BASE_URL: &str = "https://fcm.googleapis.com";
 /// What access tokens must allow.
 const SCOPE: &str = "https://www.googleapis.com/auth/firebase.messaging";
+/// Topics are kept by a service of their own.
+const IID_BASE_URL: &str = "https://iid.googleapis.com";
 
 configured_by!(
     FcmConfig,
@@ -140,14 +142,20 @@ impl FcmConfig {
     /// # Errors
     /// Of kind `config`, naming the option that cannot be right.
     pub fn build(self) -> Result<Fcm> {
-        let endpoint = self.endpoint()?;
+        let (endpoint, relations) = (self.endpoint()?, self.relations()?);
         let credential = match (self.credential, self.service_account) {
             (Some(credential), _) => credential,
             (None, Some(account)) => Credential::fetched(AccessTokens::new(&account, SCOPE, None)?),
             (None, None) => return Err(Error::config("fcm needs a service_account or a credential")),
         };
         let name = checked_name(self.name.unwrap_or_else(|| VENDOR.to_owned()))?;
-        Ok(Fcm { name: name.into(), endpoint, credential, web_actions: self.web_actions })
+        Ok(Fcm { name: name.into(), endpoint, relations, credential, web_actions: self.web_actions })
+    }
+
+    fn relations(&self) -> Result<Relations> {
+        let base = self.base_url.as_deref().unwrap_or(IID_BASE_URL);
+        let [add, remove] = ["/iid/v1:batchAdd", "/iid/v1:batchRemove"].map(|path| endpoint(base, path));
+        Ok(Relations { add: add?, remove: remove? })
     }
 
     fn endpoint(&self) -> Result<Uri> {

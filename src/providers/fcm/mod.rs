@@ -39,6 +39,8 @@
 //! - **A token that is dead** (`UNREGISTERED`, or `INVALID_ARGUMENT` that names the field `message.token`) is an
 //!   error of kind [`Unregistered`](crate::ErrorKind::Unregistered): forget it. `SENDER_ID_MISMATCH` is
 //!   `invalid_recipient`: under a wrong account every token is refused so, and none of them is dead.
+//! - **Topics**: [`Fcm::subscribe`] and [`Fcm::unsubscribe`] say which devices belong to one, 1,000 in a call. No
+//!   referee is known for these two; the others are judged by FCM's published description.
 //! - Refused before the call: more than 4,096 octets of texts and data (2,048 to topics and
 //!   conditions), a `ttl` over 4 weeks, the data keys `from`, `notification`, `message_type`,
 //!   `google`, `gcm` and those that start with `google.` or `gcm.`.
@@ -66,6 +68,8 @@
 //! [Message](https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages) ·
 //! [ErrorCode](https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode) ·
 //! [payload size](https://firebase.google.com/docs/cloud-messaging/customize-messages/set-message-type) ·
+//! [topics](https://firebase.google.com/docs/cloud-messaging/manage-topic-subscriptions) ·
+//! [Instance ID](https://developers.google.com/instance-id/reference/server) ·
 //! [sending at scale](https://firebase.google.com/docs/cloud-messaging/scale-fcm) ·
 //! [service accounts](https://developers.google.com/identity/protocols/oauth2/service-account) ·
 //! [APNs headers](https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns) ·
@@ -94,6 +98,7 @@ mod limits;
 mod options;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod wire;
 
 pub use crate::providers::shared::google::ServiceAccount;
@@ -122,6 +127,7 @@ const WEB_CAPABILITIES: Capabilities =
 pub struct Fcm {
     name: Arc<str>,
     endpoint: Uri,
+    relations: topics::Relations,
     credential: Credential,
     web_actions: bool,
 }

@@ -41,7 +41,8 @@
 //! `GMAIL_USER` (an address, or `me`) switches it on; with `GMAIL_CLIENT_ID`, `GMAIL_CLIENT_SECRET` and
 //! `GMAIL_REFRESH_TOKEN`, or with `GMAIL_SERVICE_ACCOUNT_JSON`.
 //!
-//! There is no referee for Gmail here but the writer's (mail that arrived over SMTP is judged by several parsers).
+//! Requests are judged by Google's own description, assertions by PyJWT (`tests/referees_gmail.rs`), the mail itself by
+//! the parsers that read what arrives over SMTP. Gmail itself was not asked, and uploads of large mails only by tests of ours.
 //!
 //! Sources: [messages.send][send], [uploads][uploads], [errors][errors], [limits][limits].
 //!

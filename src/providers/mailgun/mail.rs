@@ -157,6 +157,12 @@ pub(super) fn check(email: &Email) -> Result<()> {
     if !email.sender_mailbox()?.address().local().is_ascii() {
         return Err(unsupported("from", "Mailgun takes no sender with letters beyond ASCII before the @"));
     }
+    if email.subject.is_empty() && email.template.is_none() {
+        return Err(Error::invalid(
+            "subject",
+            "Mailgun takes no mail without a subject, unless by a template",
+        ));
+    }
     check_words(email)?;
     check_data(email)
 }

@@ -30,7 +30,7 @@
 //!
 //! At most 1,000 recipients and 25 MB a mail, and 16 KB of options, headers,
 //! metadata and template data together. Mailgun asks for a text, an HTML part or a
-//! template; with a template there is no HTML part beside it.
+//! template, and for a subject unless the template brings one; with a template there is no HTML part beside it.
 //!
 //! [`check`](crate::Vendor::check) posts a mail without any field, which only good credentials of this domain get
 //! refused for the missing sender: keys that may only send cannot read anything.
@@ -69,9 +69,9 @@
 //!
 //! # Referee
 //!
-//! Mailgun publishes an [OpenAPI description][openapi] of this call, from which fields and
-//! answers were read; nothing judges requests by it here. Signatures are held against django-anymail's verifier
-//! (`tests/referees_mailers.rs`).
+//! Mailgun's published [OpenAPI description][openapi] judges our requests where it is at hand, and django-anymail's
+//! verifier our signatures (`tests/referees_mailers.rs`). The description asks for a subject even where its
+//! words do not, beside a template.
 //!
 //! Rules come from the [reference][send], the pages [batch sending][batch], [tags][tags] and
 //! [securing webhooks][webhooks].

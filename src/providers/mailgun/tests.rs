@@ -171,6 +171,7 @@ async fn what_mailgun_would_lose_is_refused_by_name() {
         (Email::builder().from("s@x.org").to("a@x.org").attach(file), "text"),
         (start().html("x").template(template()), "html"),
         (Email::builder().from("ü@x.org").to("a@x.org").text("t"), "from"),
+        (Email::builder().from("s@x.org").to("a@x.org").text("t"), "subject"),
         (tags, "tags"),
         (start().tag("ü"), "tags"),
         (start().metadata("tidings", "x"), "metadata[\"tidings\"]"),
@@ -213,7 +214,7 @@ async fn a_greeting_in_place_of_an_answer_is_unknown() {
     let script =
         ScriptedHttp::new().then(HttpStep::Answer(testing::answer(200, &[], "Mailgun Magnificent API")));
     let cx = CallContext::default().with_http(Arc::new(script));
-    let email = Email::builder().from("s@x.org").to("a@x.org").text("t").build().expect("valid");
+    let email = Email::builder().from("s@x.org").to("a@x.org").subject("s").text("t").build().expect("valid");
     let item = Outgoing::new(&email, MessageId::from_uuid(uuid::Uuid::from_u128(1)), &TenantId::DEFAULT, "k");
     let error = mailgun().send(&cx, item).await.expect_err("no id");
     assert_eq!((error.kind(), error.certainty()), (ErrorKind::Protocol, Certainty::Unknown));

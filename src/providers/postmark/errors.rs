@@ -96,7 +96,10 @@ impl Verdict {
         let error = Error::new(kind, message.clone())
             .with_code(self.code.to_string())
             .with_source(Fault(self.code, message));
-        field.map_or_else(|| error.clone(), |field| error.clone().with_field(field))
+        match field {
+            Some(field) => error.with_field(field),
+            None => error,
+        }
     }
 
     /// The field in "Invalid 'To' address: …" and "Error parsing 'Cc': …".
@@ -191,7 +194,7 @@ mod tests {
             Auth, InvalidMessage, InvalidRecipient, NotFound, PayloadTooLarge, Permission, Quota,
             RateLimited, Suppressed, Template, Unavailable,
         };
-        use Retry::{Backoff, Never};
+        use Retry::Never;
         let wait = Retry::After(std::time::Duration::from_secs(3));
         // https://postmarkapp.com/developer/api/overview#error-codes unless said otherwise.
         let table = [
@@ -229,7 +232,6 @@ mod tests {
         }
         assert_eq!(error(500, "<html>Oops</html>", &email()).certainty(), Unknown);
         assert_eq!(error(413, "", &email()).kind(), PayloadTooLarge);
-        let _ = Backoff;
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::options::Wishes;
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     message::{Attachment, Email, Message, VendorTemplate},
     providers::{
         echo::EchoKey,
@@ -24,6 +24,10 @@ pub(super) const TOKEN: &str = "tidings";
 
 /// Room for what stands around the texts of most mails.
 const FRAME: usize = 1_024;
+
+/// The most octets of a text or an HTML part
+/// (<https://postmarkapp.com/support/article/1056-what-are-the-attachment-and-email-size-limits>).
+const PART: usize = 5_000_000;
 
 /// Headers that Postmark writes or reads itself.
 const POSTMARK_HEADERS: &[&str] = &["x-pm-keepid", "x-pm-message-id", "x-pm-message-stream", "x-pm-tag"];
@@ -187,6 +191,12 @@ pub(super) fn check(email: &Email) -> Result<()> {
 }
 
 fn check_content(email: &Email) -> Result<()> {
+    for (field, text) in [("text", &email.text), ("html", &email.html)] {
+        if let Some(octets) = text.as_ref().map(|text| text.len()).filter(|octets| *octets > PART) {
+            let why = format!("Postmark takes up to {PART} octets; these are {octets}");
+            return Err(Error::new(ErrorKind::PayloadTooLarge, why).with_field(field));
+        }
+    }
     let empty = |text: Option<&str>| text.is_none_or(str::is_empty);
     let (text, html) = (empty(email.text.as_deref()), empty(email.html.as_deref()));
     if email.template.is_none() {

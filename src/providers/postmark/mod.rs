@@ -1,6 +1,6 @@
 //! Postmark (ActiveCampaign): email over its API.
 //!
-//! Feature `postmark`. Postmark takes each mail on its own, up to 500 in one call, and
+//! Feature `postmark`. Postmark takes each mail on its own, many in one call, and
 //! tells what became of it by webhooks, which are read here too.
 //!
 //! ```no_run
@@ -19,12 +19,13 @@
 //!   in more than case, values of up to 80
 //! - [x] templates kept at Postmark, by number or alias, filled with any JSON
 //! - [x] data per recipient, with a template; each recipient then gets a mail of their own
-//! - [x] batches of any messages: 500 or 50 MB a call, each with its own result
+//! - [x] batches of any messages: 500 or 50 MB a call, each with its own result; mails to more than twenty go
+//!   alone, since the answer repeats their addresses.
 //! - [x] sandbox: mails go to the token `POSTMARK_API_TEST`, which checks and delivers nothing
 //! - [ ] idempotency keys: Postmark has none. Each attempt carries the same `Message-ID` (`X-PM-KeepID`).
 //! - [ ] data per recipient without a template; mails of files alone; letters beyond ASCII before an `@`
 //!
-//! At most 50 recipients and 10 MB a mail. One id stands for all recipients of a mail.
+//! At most 50 recipients and 10 MB a mail, and 5 MB for its text and for its HTML part. One id stands for all recipients of a mail.
 //! An address that Postmark holds inactive, after a hard bounce or a complaint, is refused as
 //! `suppressed`, also if the other recipients of the same mail get theirs.
 //!
@@ -110,6 +111,9 @@ pub use config::PostmarkConfig;
 const VENDOR: &str = "postmark";
 /// How many mails one call takes.
 const MOST: usize = 500;
+/// Mails with more readers go alone: the answer repeats their addresses, and what is cut of an answer (see
+/// [`MAX_BODY`](crate::http::MAX_BODY)) is unknown, though it was sent.
+const FEW: usize = 20;
 /// How many octets one call takes, attachments included.
 const OCTETS: usize = 50_000_000;
 /// The token that checks mails and delivers none.
@@ -140,8 +144,15 @@ pub(in crate::providers) const CAPABILITIES: Capabilities = Capabilities::new(
 /// What mails of one call have in common.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Kind {
+    alone: bool,
     template: bool,
     sandbox: bool,
+}
+
+impl Kind {
+    fn limits(self) -> (usize, usize) {
+        (if self.alone { 1 } else { MOST }, OCTETS)
+    }
 }
 
 /// Postmark as a provider of email; made by [`PostmarkConfig::build`].
@@ -184,7 +195,8 @@ impl Postmark {
     fn admit(&self, email: &Email) -> Result<Kind> {
         let wishes = options::Wishes::read(email, self.sandbox)?;
         mail::check(email)?;
-        Ok(Kind { template: email.template.is_some(), sandbox: wishes.sandbox })
+        let alone = email.merge.is_empty() && email.to.len() > FEW;
+        Ok(Kind { alone, template: email.template.is_some(), sandbox: wishes.sandbox })
     }
 
     fn token(&self, kind: Kind) -> &Credential {
@@ -214,7 +226,7 @@ impl Provider<Email> for Postmark {
     async fn send_batch(&self, cx: &CallContext, items: &[Outgoing<'_, Email>]) -> Vec<Result<Receipt>> {
         let stream = self.message_stream.as_deref();
         let write = |envelope: &_| mail::body(envelope, stream, self.echo.as_ref());
-        let parcels = Parcels::new(items, |email| self.admit(email), write, (MOST, OCTETS));
+        let parcels = Parcels::new(items, |email| self.admit(email), write, Kind::limits);
         let answers = calls(parcels.calls().map(|call| self.deliver(cx, call))).await;
         parcels.results(answers)
     }

@@ -165,13 +165,16 @@ async fn inactive_addresses_of_a_mail_that_was_taken_are_left_out() {
 }
 
 #[tokio::test]
-async fn a_call_takes_five_hundred_mails() {
+async fn a_call_takes_five_hundred_mails_and_those_to_many_go_alone() {
     let emails: Vec<_> = (0..1_001).map(|_| start().build().expect("valid")).collect();
     let many = |count: usize| answer(200, &Value::from(vec![ok("m"); count]));
     let (results, sent) = batch(&emails, &[many(500), many(500), answer(200, &ok("m"))]).await;
     assert!(results.len() == 1_001 && results.iter().all(Result::is_ok));
     let sizes: Vec<_> = sent.iter().map(|(.., body)| body.as_array().map(Vec::len)).collect();
     assert_eq!(sizes, [Some(500), Some(500), None]);
+    let to_many = (0..20).fold(start(), |email, n| email.to(format!("b{n}@x.org"))).build().expect("valid");
+    let (_, sent) = batch(&[to_many.clone(), to_many], &[answer(200, &ok("m")), answer(200, &ok("m"))]).await;
+    assert_eq!(sent.len(), 2);
 }
 
 #[tokio::test]
@@ -201,6 +204,7 @@ async fn what_postmark_would_lose_is_refused_by_name() {
         (bare().template(template()).cc("c@x.org").merge("a@x.org", map(json!({"x": 1}))), "cc"),
         (start().merge("a@x.org", map(json!({"x": 1}))), "merge"),
         (bare().attach(file), "text"),
+        (bare().html("x".repeat(5_000_001)), "html"),
         (bare().subject("s").template(template()), "subject"),
         (bare().html("x").template(template()), "html"),
         (Email::builder().from("ü@x.org").to("a@x.org").text("t"), "from"),

@@ -35,7 +35,8 @@ configured_by!(
                 .example("AKIAIOSFODNN7EXAMPLE"),
             Setting::secret("secret_access_key", "that key")
                 .variables(&["SES_SECRET_ACCESS_KEY"])
-                .at(Place::Password),
+                .at(Place::Password)
+                .example("secret-access-key"),
             Setting::secret("session_token", "the token of a key that was lent"),
             Setting::text("profile", "the profile of ~/.aws whose keys are used"),
             Setting::text("name", "the name of this instance").example("ses-eu"),

@@ -24,6 +24,11 @@ impl<'a> Filling<'a> {
         self.pairs().next().is_none()
     }
 
+    /// The same by reference, as serde asks.
+    pub(crate) fn has_nothing(&self) -> bool {
+        self.is_empty()
+    }
+
     /// Refuses lists, objects and nulls, where the vendor fills in texts; `why` says so.
     pub(crate) fn check_texts(self, why: &'static str) -> Result<()> {
         let plain = |value: &Value| matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_));

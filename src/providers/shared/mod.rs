@@ -24,6 +24,8 @@ pub(in crate::providers) mod mail;
 pub(in crate::providers) mod merge;
 #[cfg(feature = "mime")]
 pub(in crate::providers) mod mime;
+#[cfg(feature = "http-client")]
+pub(in crate::providers) mod multipart;
 pub(in crate::providers) mod options;
 #[cfg(feature = "http-client")]
 pub(in crate::providers) mod parcels;

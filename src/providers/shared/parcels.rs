@@ -32,14 +32,14 @@ pub(crate) struct Parcels<'a, K> {
 }
 
 impl<'a, K: Copy + Ord> Parcels<'a, K> {
-    /// Writes the mails of `items`; a call takes `most` of them with `octets` in all.
+    /// Writes the mails of `items`; `limits` says how many mails and octets of a kind one call takes.
     ///
     /// `admit` refuses a message or says its kind: calls are made for one kind each.
     pub(crate) fn new(
         items: &[Outgoing<'a, Email>],
         admit: impl Fn(&'a Email) -> Result<K>,
         write: impl Fn(&Envelope<'a>) -> Result<Bytes>,
-        (most, octets): (usize, usize),
+        limits: impl Fn(K) -> (usize, usize),
     ) -> Self {
         let mut parcels = Vec::with_capacity(items.len());
         let mut written = Vec::with_capacity(items.len());
@@ -59,6 +59,7 @@ impl<'a, K: Copy + Ord> Parcels<'a, K> {
         let mut calls = Vec::new();
         let mut start = 0;
         for same in parcels.chunk_by(|one, two| one.kind == two.kind) {
+            let (most, octets) = limits(same[0].kind);
             let sizes: Vec<_> = same.iter().map(|parcel| parcel.body.len()).collect();
             calls
                 .extend(runs(&sizes, most, octets).into_iter().map(|run| start + run.start..start + run.end));
@@ -136,7 +137,7 @@ mod tests {
             "bad" => Err(Error::invalid("to", "bad")),
             local => Ok(local.len()),
         };
-        let parcels = Parcels::new(&items(&emails), kind, address, (2, 100));
+        let parcels = Parcels::new(&items(&emails), kind, address, |_| (2, 100));
         let bodies: Vec<Bytes> = parcels.calls().map(|call| listed(call, "[", "]")).collect();
         assert_eq!(bodies, ["[a,c]", "[bb,dd]"]);
         let ids = ["first", "second"].map(Arc::<str>::from);
@@ -158,7 +159,7 @@ mod tests {
     #[test]
     fn a_missing_answer_is_unknown() {
         let emails = ["a@x.org", "b@x.org"].map(email);
-        let parcels = Parcels::new(&items(&emails), |_| Ok(()), address, (2, 100));
+        let parcels = Parcels::new(&items(&emails), |_| Ok(()), address, |_| (2, 100));
         for result in parcels.results(vec![Vec::new()]) {
             let error = result.expect_err("lost");
             assert_eq!((error.kind(), error.certainty()), (ErrorKind::Internal, Certainty::Unknown));

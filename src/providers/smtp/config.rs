@@ -2,13 +2,12 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
-use lettre::transport::smtp::authentication::Mechanism;
 #[cfg(feature = "dkim")]
 use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{Smtp, pool::Pool, server::Server, url};
+use super::{Smtp, Way, delivery::Sessions, over_lettre::OverLettre, server::Server, url};
 use crate::{
     error::{Error, Result},
     providers::{
@@ -70,15 +69,6 @@ pub enum SmtpAuth {
     XOAuth2,
 }
 
-impl SmtpAuth {
-    pub(super) const fn mechanisms(self) -> &'static [Mechanism] {
-        match self {
-            Self::Password => &[Mechanism::Plain, Mechanism::Login],
-            Self::XOAuth2 => &[Mechanism::Xoauth2],
-        }
-    }
-}
-
 impl FromStr for SmtpAuth {
     type Err = Error;
 
@@ -89,6 +79,18 @@ impl FromStr for SmtpAuth {
             _ => Err(Error::config("auth is one of password, xoauth2")),
         }
     }
+}
+
+/// Whose sessions carry the mail.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SmtpTransport {
+    /// lettre's: slower, and for servers with which our own fail. Please report those.
+    Lettre,
+    /// Our own.
+    #[default]
+    Own,
 }
 
 configured_by!(
@@ -122,7 +124,10 @@ configured_by!(
             Setting::text("ca_pem", "the same as text"),
             Setting::number("max_connections", "how many connections at most").example("10"),
             Setting::number("idle_timeout_secs", "how long an unused connection is kept").example("60"),
+            Setting::number("max_recipients", "how many recipients in one transaction at most")
+                .example("100"),
             Setting::number("timeout_secs", "seconds for each step").example("60"),
+            Setting::text("transport", "`own` or `lettre`: whose sessions carry the mail"),
         ],
     )
     .url(url::table)
@@ -164,6 +169,8 @@ pub struct SmtpConfig {
     pub(super) hello: Option<String>,
     pub(super) ca: Option<Authority>,
     pub(super) max_connections: usize,
+    pub(super) max_recipients: usize,
+    pub(super) transport: SmtpTransport,
     pub(super) idle_timeout: Duration,
     pub(super) timeout: Duration,
     #[cfg(feature = "dkim")]
@@ -183,6 +190,8 @@ impl SmtpConfig {
             hello: None,
             ca: None,
             max_connections: 10,
+            max_recipients: 100,
+            transport: SmtpTransport::default(),
             idle_timeout: Duration::from_secs(60),
             timeout: Duration::from_secs(60),
             #[cfg(feature = "dkim")]
@@ -253,6 +262,22 @@ impl SmtpConfig {
         self
     }
 
+    /// How many recipients in one transaction at most; 100 by default, which
+    /// every server must take (RFC 5321 section 4.5.3.1.8). More go in several,
+    /// and so do those whom a server refuses as too many.
+    #[must_use]
+    pub fn max_recipients(mut self, recipients: usize) -> Self {
+        self.max_recipients = recipients;
+        self
+    }
+
+    /// Whose sessions carry the mail.
+    #[must_use]
+    pub fn transport(mut self, transport: SmtpTransport) -> Self {
+        self.transport = transport;
+        self
+    }
+
     /// For how long an unused connection is kept; 60 seconds by default.
     #[must_use]
     pub fn idle_timeout(mut self, time: Duration) -> Self {
@@ -305,15 +330,18 @@ impl SmtpConfig {
         if self.max_connections == 0 || self.timeout.is_zero() {
             return Err(Error::config("max_connections and timeout of an SMTP provider are at least 1"));
         }
-        let server = Server::new(&self)?;
-        let pool = Pool::new(self.max_connections, self.idle_timeout);
+        if self.max_recipients == 0 {
+            return Err(Error::config("max_recipients of an SMTP provider is at least 1"));
+        }
         let auth = self.auth;
-        let login = self.login.map(|(user, password)| Login { user, password, auth });
+        let login = self.login.clone().map(|(user, password)| Login { user, password, auth });
+        let way = match self.transport {
+            SmtpTransport::Lettre => Way::Lettre(Box::new(OverLettre::new(&self, login)?)),
+            SmtpTransport::Own => Way::Own(Box::new(Sessions::new(&self, Server::new(&self, login)?))),
+        };
         Ok(Smtp {
             name: self.name,
-            server,
-            login,
-            pool,
+            way,
             #[cfg(feature = "dkim")]
             dkim: self.dkim.into(),
         })
@@ -356,6 +384,9 @@ struct Fields {
     ca_file: Option<PathBuf>,
     ca_pem: Option<String>,
     max_connections: Option<usize>,
+    max_recipients: Option<usize>,
+    #[serde(default)]
+    transport: SmtpTransport,
     idle_timeout_secs: Option<u64>,
     timeout_secs: Option<u64>,
 }
@@ -371,6 +402,8 @@ impl TryFrom<Fields> for SmtpConfig {
         config.hello = fields.hello;
         config.name = fields.name.unwrap_or(config.name);
         config.max_connections = fields.max_connections.unwrap_or(config.max_connections);
+        config.max_recipients = fields.max_recipients.unwrap_or(config.max_recipients);
+        config.transport = fields.transport;
         config.idle_timeout = fields.idle_timeout_secs.map_or(config.idle_timeout, Duration::from_secs);
         config.timeout = fields.timeout_secs.map_or(config.timeout, Duration::from_secs);
         config.ca = match (fields.ca_file, fields.ca_pem) {

@@ -4,10 +4,7 @@
 //! enhanced ones those of RFC 3463 with RFC 7505 and the IANA registry of
 //! RFC 5248. An enhanced code says more than a reply code and goes first.
 
-use std::error::Error as _;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use lettre::transport::smtp;
 
 use crate::{
     error::{Certainty, Error, ErrorKind, Retry},
@@ -19,6 +16,8 @@ use crate::{
 pub(super) enum Stage {
     /// AUTH.
     Auth,
+    /// The content before its final dot was handed over.
+    Body,
     /// TCP, TLS, greeting, EHLO, STARTTLS.
     Connect,
     /// The content with its final dot: from here on silence may be consent.
@@ -32,9 +31,10 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    const fn words(self) -> &'static str {
+    pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Auth => "at the login",
+            Self::Body => "while the content was sent",
             Self::Connect => "while connecting",
             Self::Content => "after the content",
             Self::Data => "at DATA",
@@ -52,45 +52,55 @@ impl Stage {
     }
 }
 
+/// The field of an error that concerns one recipient, until his place is known.
+pub(super) const RECIPIENT: &str = "recipient";
+
 const UNTRUSTED: &str = "the server's certificate is not trusted; if the server is your own, name its authority: \
     `?ca=/path/to/ca.pem` in the URL, SMTP_CA, or SmtpConfig::ca_file";
 
-/// What lettre's error means. Its kinds do not say which step failed, so the
-/// caller does.
-pub(super) fn failed(stage: Stage, error: smtp::Error) -> Error {
-    let said = error.source().map(ToString::to_string).unwrap_or_default();
-    if let Some(code) = error.status() {
-        return refused(stage, u16::from(code), &said);
-    }
-    let text = excerpt(&format!("{}: {error}", stage.words()));
-    if text.contains("invalid peer certificate") {
-        return Error::config(UNTRUSTED).with_context("why", text).with_source(error);
-    }
-    let kind = match (stage, error.is_client(), error.is_response()) {
-        // An answer to AUTH that the mechanism does not know is a refusal (so for XOAUTH2).
-        (Stage::Auth, true, _) => ErrorKind::Auth,
-        // lettre's words for a connection that ended before a whole answer came.
-        (_, _, true) if said == "incomplete response" => ErrorKind::Transport,
-        (_, _, true) => ErrorKind::Protocol,
-        _ => ErrorKind::Transport,
-    };
-    Error::new(kind, text).with_certainty(stage.certainty()).with_source(error)
+/// The certificate is nobody's whom we trust.
+pub(super) fn untrusted(why: String) -> Error {
+    Error::config(UNTRUSTED).with_context("why", why)
 }
 
-/// The same at the login, where servers may echo what they were sent.
-pub(super) fn login_failed(error: smtp::Error, password: &str) -> Error {
-    let said = error.source().map(ToString::to_string).unwrap_or_default();
-    match error.status() {
-        Some(code) => refused(Stage::Auth, u16::from(code), &blotted(&said, password)),
-        None if error.is_response() && said != "incomplete response" => {
-            Error::new(ErrorKind::Protocol, "the server's answer to the login was not understood")
-                .with_certainty(Certainty::NotSent)
+/// The connection failed.
+pub(super) fn io(stage: Stage, why: std::io::Error) -> Error {
+    let text = format!("the connection failed {}: {why}", stage.words());
+    Error::new(ErrorKind::Transport, text).with_certainty(stage.certainty()).with_source(why)
+}
+
+/// The server hung up.
+pub(super) fn ended(stage: Stage) -> Error {
+    let text = format!("the server closed the connection {}", stage.words());
+    Error::new(ErrorKind::Transport, text).with_certainty(stage.certainty())
+}
+
+/// What came is no reply of SMTP.
+pub(super) fn nonsense(stage: Stage, octets: &[u8]) -> Error {
+    let text = match stage {
+        // Servers may echo what they were sent.
+        Stage::Auth => "the server's answer to the login was not understood".to_owned(),
+        _ => {
+            let said = String::from_utf8_lossy(octets);
+            let said = excerpt(said.lines().next().unwrap_or_default());
+            format!("what came {} is no answer of SMTP: {said}", stage.words())
         }
-        None => failed(Stage::Auth, error),
+    };
+    Error::new(ErrorKind::Protocol, text).with_certainty(stage.certainty())
+}
+
+/// A reply at the login that is not the awaited one.
+pub(super) fn not_logged_in(code: u16, said: &str, password: &str) -> Error {
+    match code {
+        // A further challenge is a refusal with reasons.
+        300..=399 => Error::new(ErrorKind::Auth, "the server asked for more than the login says")
+            .with_code(code.to_string()),
+        400..=599 => refused(Stage::Auth, code, &blotted(said, password)),
+        _ => out_of_step(Stage::Auth, code),
     }
 }
 
-fn blotted(said: &str, password: &str) -> String {
+pub(super) fn blotted(said: &str, password: &str) -> String {
     let tells = |word: &str| {
         let octets = BASE64.decode(word).unwrap_or_default();
         octets.windows(password.len().max(1)).any(|w| w == password.as_bytes())
@@ -102,6 +112,14 @@ fn blotted(said: &str, password: &str) -> String {
         }
     }
     clean
+}
+
+/// RFC 5321 section 4.5.3.1.10, and X.5.3 of RFC 3463.
+pub(super) fn is_too_many_recipients(said: &str) -> bool {
+    let said = said.to_ascii_lowercase();
+    matches!(enhanced(&said), Some((_, 5, 3)))
+        || said.contains("too many recipients")
+        || said.contains("too many rcpt")
 }
 
 /// No answer in time.
@@ -119,7 +137,7 @@ pub(super) fn out_of_step(stage: Stage, code: u16) -> Error {
 /// A negative reply: whatever the stage, the message was not taken.
 pub(super) fn refused(stage: Stage, code: u16, said: &str) -> Error {
     let enhanced = enhanced(said);
-    let (kind, retry) = meaning(stage, code, enhanced);
+    let (kind, retry) = meaning(stage, code, enhanced, said);
     let shown = enhanced.map_or_else(|| code.to_string(), |(c, s, d)| format!("{code} {c}.{s}.{d}"));
     Error::new(kind, format!("refused {}: {}", stage.words(), excerpt(said)))
         .with_code(shown)
@@ -134,13 +152,15 @@ fn enhanced(said: &str) -> Option<(u16, u16, u16)> {
     (numbers.next().is_none() && matches!(code.0, 4 | 5)).then_some(code)
 }
 
-fn meaning(stage: Stage, code: u16, enhanced: Option<(u16, u16, u16)>) -> (ErrorKind, Retry) {
+fn meaning(stage: Stage, code: u16, enhanced: Option<(u16, u16, u16)>, said: &str) -> (ErrorKind, Retry) {
     let passing = code < 500;
     let kind = match stage {
         Stage::Auth if passing && code != 432 => ErrorKind::Unavailable,
         Stage::Auth => ErrorKind::Auth,
         Stage::Connect => ErrorKind::Unavailable,
-        _ => by_enhanced(stage, passing, enhanced).unwrap_or_else(|| by_code(stage, code)),
+        _ => by_enhanced(stage, passing, enhanced)
+            .or_else(|| by_words(passing, said).filter(|_| enhanced.is_none()))
+            .unwrap_or_else(|| by_code(stage, code)),
     };
     let retry = match kind {
         ErrorKind::Auth => Retry::Never,
@@ -168,6 +188,42 @@ fn by_enhanced(stage: Stage, passing: bool, enhanced: Option<(u16, u16, u16)>) -
         _ => return None,
     })
 }
+
+/// Servers without enhanced codes (RFC 2034) say it in words; these are common ones.
+fn by_words(passing: bool, said: &str) -> Option<ErrorKind> {
+    let said = said.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    Some(match passing {
+        true if says(&["greylist", "graylist", "too many", "rate limit", "throttl"]) => {
+            ErrorKind::RateLimited
+        }
+        true if says(&["mailbox full", "mailbox is full", "over quota", "quota exceeded"]) => {
+            ErrorKind::Quota
+        }
+        false if says(&["authentication required", "must authenticate", "not logged in"]) => ErrorKind::Auth,
+        false if says(&["spam", "blacklist", "blocklist", "blocked", "listed at", "relay"]) => {
+            ErrorKind::Refused
+        }
+        false if says(NOBODY) => ErrorKind::InvalidRecipient,
+        false if says(&["too large", "too big", "size limit"]) => ErrorKind::PayloadTooLarge,
+        _ => return None,
+    })
+}
+
+const NOBODY: &[&str] = &[
+    "does not exist",
+    "mailbox full",
+    "mailbox is full",
+    "mailbox not found",
+    "mailbox unavailable",
+    "no mailbox here",
+    "no such",
+    "over quota",
+    "recipient rejected",
+    "unknown recipient",
+    "unknown user",
+    "user unknown",
+];
 
 fn by_code(stage: Stage, code: u16) -> ErrorKind {
     match (code, stage) {
@@ -258,6 +314,20 @@ mod tests {
             (Recipient, 454, "4.4.3 no answer of the name server", K::Unavailable, Backoff),
             (Recipient, 554, "5.7.1 relay access denied", K::Refused, Never),
             (Recipient, 550, "5.4.4 unable to route", K::InvalidRecipient, Never),
+            // In words (seen at qmail, Exim, sendmail and older ones, none of which must say an enhanced code).
+            (Recipient, 451, "Greylisting in action, please come back later", K::RateLimited, Backoff),
+            (Recipient, 450, "<a@b.org>: Recipient address rejected: Graylisted", K::RateLimited, Backoff),
+            (Recipient, 421, "too many connections from your address", K::RateLimited, Backoff),
+            (Recipient, 452, "Mailbox full", K::Quota, Backoff),
+            (Recipient, 554, "sorry, no mailbox here by that name", K::InvalidRecipient, Never),
+            (Recipient, 554, "delivery error: this user does not exist", K::InvalidRecipient, Never),
+            (Recipient, 550, "relay not permitted", K::Refused, Never),
+            (Recipient, 554, "Service unavailable; Client host [192.0.2.1] blocked", K::Refused, Never),
+            (Mail, 550, "Authentication required", K::Auth, Never),
+            (Content, 554, "Message looks like spam", K::Refused, Never),
+            (Content, 554, "message too large", K::PayloadTooLarge, Never),
+            // An enhanced code goes before words.
+            (Recipient, 550, "5.7.1 user unknown", K::Refused, Never),
             (Content, 554, "5.6.0 other media error", K::InvalidMessage, Never),
             (Content, 550, "5.7.1 looks like spam", K::Refused, Never),
             (Content, 451, "4.7.1 try again later", K::RateLimited, Backoff),

@@ -1,4 +1,4 @@
-//! Email through any SMTP server, over [lettre](https://docs.rs/lettre/0.11).
+//! Email through any SMTP server.
 //!
 //! ```no_run
 //! use tidings::providers::smtp::SmtpConfig;
@@ -18,16 +18,38 @@
 //!   one CA that you name, and there is no switch to leave that out
 //! - AUTH PLAIN, LOGIN, XOAUTH2; fetched credentials are renewed once when refused
 //! - one outcome for each recipient: those whom the server refuses at RCPT TO
-//!   do not keep the others from their mail
+//!   do not keep the others from their mail; more than the server takes at once
+//!   go in several transactions
 //! - connections are kept for the next message, up to
 //!   [`max_connections`](SmtpConfig::max_connections), and belong to the tokio
 //!   runtime that opened them: an [`Smtp`] may outlive its runtime
+//! - SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531), LIMITS RCPTMAX
+//!   (RFC 9422), where offered: what the server does not take is refused before it is begun
+//!
+//! # Its pace
+//!
+//! Sender, recipients and DATA go out in one write if the server offers
+//! PIPELINING ([RFC 2920](https://www.rfc-editor.org/rfc/rfc2920)), the content
+//! and its end in another. If someone waits for a connection, his sender,
+//! recipients and DATA go out right behind that end, so that a message costs one
+//! round trip: **let more send at once than there are connections.** Whoever was
+//! written behind an answer that takes longer than a second goes over another
+//! connection; then, and after a server that took it badly, nothing is written
+//! ahead for five minutes.
+//!
+//! A connection that was kept and proves dead before DATA is accepted is replaced
+//! once; no NOOP asks for its health. It is closed by QUIT when unused for
+//! [`idle_timeout`](SmtpConfig::idle_timeout). Who finds all connections in use
+//! waits his turn, until the deadline of the call.
+//!
+//! `transport=lettre` in the URL ([`SmtpTransport::Lettre`]) hands all this to the
+//! connections of [lettre](https://docs.rs/lettre/0.11), which take a step at a time.
 //!
 //! # When it fails
 //!
-//! Whatever fails before the content was sent is `NotSent`. So is a refusal
-//! at any time. Silence, nonsense or a lost connection after that is
-//! `Unknown`: the server may have taken the message.
+//! Whatever fails before the content's final dot was handed to the system is
+//! `NotSent`. So is a refusal at any time. Silence, nonsense or a lost connection
+//! after the dot is `Unknown`: the server may have taken the message.
 //!
 //! The vendor id is the queue id, from answers in the manner of Postfix,
 //! Exim, Sendmail and Amazon SES. Which reply is of what kind follows
@@ -66,8 +88,8 @@
 //!
 //! # DKIM
 //!
-//! With the feature `dkim` and a key ([`SmtpConfig::dkim`]) each message carries a signature of the sender's domain;
-//! [`dkim`](crate::providers::dkim) says what is signed. Of several keys each signs.
+//! With the feature `dkim` and a key (`SmtpConfig::dkim`, or the three settings `dkim_…`) each message carries a
+//! signature of the sender's domain; the page of `providers::dkim` says what is signed. Of several keys each signs.
 //!
 //! # Other letters than ASCII
 //!
@@ -75,27 +97,37 @@
 //! needs a server that offers SMTPUTF8 (RFC 6531); others refuse it as
 //! `unsupported` before anything is sent.
 //!
-//! # Limits that come from lettre
+//! # Texts as they are
 //!
-//! `TCP_NODELAY` is set for STARTTLS and plain connections; for TLS from the
-//! start lettre opens the socket itself. The content goes out in one write,
-//! so that nothing waits for it there either.
+//! Line breaks of whatever kind become CR LF, dots at the beginning of lines are
+//! doubled, no line has more than 998 octets: a text can neither end its message
+//! nor go on with commands (SMTP smuggling), nor a value begin another header.
 
+mod auth;
 mod config;
+mod delivery;
+mod envelope;
 mod errors;
+mod exchange;
+mod offers;
+mod opening;
+mod over_lettre;
 mod pool;
+mod reply;
 mod server;
+mod session;
+mod stream;
+mod talk;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod url;
 
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use lettre::transport::smtp::client::AsyncSmtpConnection;
-use secrecy::SecretString;
 
-use self::{config::Login, pool::Pool, server::Server};
+use self::{delivery::Sessions, over_lettre::OverLettre};
 use crate::{
     address::EmailAddress,
     context::CallContext,
@@ -108,7 +140,7 @@ use crate::{
     },
 };
 
-pub use self::config::{SmtpAuth, SmtpConfig, SmtpTls};
+pub use self::config::{SmtpAuth, SmtpConfig, SmtpTls, SmtpTransport};
 
 const FEATURES: Features = Features::ATTACHMENTS
     .and(Features::BCC)
@@ -125,84 +157,33 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities::new("smtp", FEATURES
 /// An SMTP server as a provider of email.
 pub struct Smtp {
     name: Arc<str>,
-    server: Server,
-    login: Option<Login>,
-    pool: Pool,
+    way: Way,
     #[cfg(feature = "dkim")]
     dkim: Arc<[crate::providers::dkim::DkimKey]>,
 }
 
-impl Smtp {
-    /// A new connection, logged in; if fetched credentials are refused, once more with fresh ones.
-    async fn connect(&self, cx: &CallContext) -> Result<AsyncSmtpConnection> {
-        let Some(login) = &self.login else { return self.server.connect(cx).await };
-        let password = login.password.value(cx).await?;
-        match self.connect_as(cx, login, &password).await {
-            Err(error) if error.kind() == ErrorKind::Auth => {
-                let fresh = login.password.renewed(cx, &password).await?.ok_or(error)?;
-                self.connect_as(cx, login, &fresh).await
-            }
-            connected => connected,
-        }
-    }
+/// Whose sessions carry the mail.
+enum Way {
+    Lettre(Box<OverLettre>),
+    Own(Box<Sessions>),
+}
 
-    async fn connect_as(
-        &self,
-        cx: &CallContext,
-        login: &Login,
-        password: &SecretString,
-    ) -> Result<AsyncSmtpConnection> {
-        let mut connection = self.server.connect(cx).await?;
-        self.server.log_in(cx, &mut connection, login, password).await?;
-        Ok(connection)
-    }
-
-    /// A connection on which the server has said yes to the sender.
-    async fn begin(&self, cx: &CallContext, mail: &Mail) -> Result<AsyncSmtpConnection> {
-        if let Some(mut connection) = self.pool.take(cx) {
-            match self.server.begin(cx, &mut connection, mail).await {
-                Ok(()) => return Ok(connection),
-                // It hung up while nothing was going on.
-                Err(error) if hung_up(&error) => self.pool.clear(),
-                Err(error) => return Err(error),
-            }
+impl Way {
+    async fn deliver(&self, cx: &CallContext, mail: Mail) -> Result<Vec<Outcome>> {
+        match self {
+            Self::Lettre(lettre) => lettre.deliver(cx, mail).await,
+            Self::Own(sessions) => sessions.deliver(cx, mail).await,
         }
-        let mut connection = self.connect(cx).await?;
-        self.server.begin(cx, &mut connection, mail).await?;
-        Ok(connection)
-    }
-
-    async fn hand_over(&self, cx: &CallContext, email: &Email, mail: &Mail) -> Result<Receipt> {
-        let _permit = self.pool.permit(cx).await?;
-        let mut connection = self.begin(cx, mail).await?;
-        let mut refused = Vec::with_capacity(mail.recipients.len());
-        for (index, address) in mail.recipients.iter().enumerate() {
-            let said = self.server.recipient(cx, &mut connection, address).await?;
-            refused.push(said.err().map(|error| error.with_field(field(email, index))));
-        }
-        if refused.iter().all(Option::is_some) {
-            if self.server.reset(cx, &mut connection).await.is_ok() {
-                self.pool.park(cx, connection);
-            }
-            return receipt(refused.into_iter().flatten().map(Outcome::Refused).collect());
-        }
-        let said = self.server.content(cx, &mut connection, mail).await;
-        if said.is_ok() {
-            self.pool.park(cx, connection);
-        }
-        receipt(refused.into_iter().map(|error| outcome(error, &said)).collect())
     }
 }
 
-fn hung_up(error: &Error) -> bool {
-    error.kind() == ErrorKind::Transport || error.code().is_some_and(|code| code.starts_with("421"))
-}
-
-fn outcome(refused: Option<Error>, said: &Result<String>) -> Outcome {
-    match (refused, said) {
-        (Some(error), _) => Outcome::Refused(error),
-        (None, Ok(said)) => Outcome::accepted(errors::queue_id(said).map(Arc::from)),
-        (None, Err(error)) => Outcome::failed(error.clone()),
+/// A refusal that concerns one recipient says which.
+fn named(outcome: Outcome, email: &Email, index: usize) -> Outcome {
+    match outcome {
+        Outcome::Refused(error) if error.field() == Some(errors::RECIPIENT) => {
+            Outcome::Refused(error.with_field(field(email, index)))
+        }
+        outcome => outcome,
     }
 }
 
@@ -257,10 +238,10 @@ impl Vendor for Smtp {
 
     /// Connects, logs in, and asks for nothing.
     async fn check(&self, cx: &CallContext) -> Result<Health> {
-        let _permit = self.pool.permit(cx).await?;
-        let mut connection = self.connect(cx).await?;
-        self.server.noop(cx, &mut connection).await?;
-        self.pool.park(cx, connection);
+        match &self.way {
+            Way::Lettre(lettre) => lettre.check(cx).await?,
+            Way::Own(sessions) => sessions.check(cx).await?,
+        }
         Ok(Health::Good)
     }
 }
@@ -280,12 +261,16 @@ impl Provider<Email> for Smtp {
             .map_err(|error| error.with_certainty(Certainty::NotSent))?;
         #[cfg(feature = "dkim")]
         let mail = mail.signed(&self.dkim, cx.clock().now())?;
-        self.hand_over(cx, email, &mail).await
+        let outcomes = self.way.deliver(cx, mail).await?.into_iter().enumerate();
+        receipt(outcomes.map(|(index, outcome)| named(outcome, email, index)).collect())
     }
 }
 
 impl fmt::Debug for Smtp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Smtp({}, {:?})", self.name, self.server)
+        match &self.way {
+            Way::Lettre(lettre) => write!(f, "Smtp({}, {lettre:?} over lettre)", self.name),
+            Way::Own(sessions) => write!(f, "Smtp({}, {:?})", self.name, sessions.server()),
+        }
     }
 }

@@ -19,7 +19,9 @@ use crate::{
     time::Timestamp,
 };
 
+mod capture;
 mod conformance;
+mod hostile;
 
 /// What a scripted server does at each turn: `Say` answers the next command, beginning with the greeting.
 #[derive(Clone, Copy)]
@@ -108,9 +110,9 @@ async fn send(smtp: &Smtp, email: &Email) -> Result<Receipt> {
     smtp.send(&CallContext::default(), Outgoing::new(email, id, &tenant, "k")).await
 }
 
-async fn send_to(script: Vec<Turn>) -> Result<Receipt> {
+async fn send_to(script: Vec<Turn>, transport: SmtpTransport) -> Result<Receipt> {
     let (port, _) = serve(vec![script]).await;
-    send(&config(port).build().expect("valid"), &email()).await
+    send(&config(port).transport(transport).build().expect("valid"), &email()).await
 }
 
 #[tokio::test]
@@ -146,14 +148,17 @@ async fn a_failure_at_each_step_has_its_certainty() {
         (vec![hello, EHLO, OK, OK, GO, Say("421 4.3.2 closing"), Close], K::Unavailable, NotSent),
     ];
     for (step, (script, kind, certainty)) in table.into_iter().enumerate() {
-        let error = send_to(script).await.expect_err("no message came through");
-        assert_eq!((error.kind(), error.certainty()), (kind, certainty), "row {step}: {error}");
+        for transport in [SmtpTransport::Own, SmtpTransport::Lettre] {
+            let error = send_to(script.clone(), transport).await.expect_err("no message came through");
+            let told = (error.kind(), error.certainty());
+            assert_eq!(told, (kind, certainty), "row {step} by {transport:?}: {error}");
+        }
     }
 }
 
 #[tokio::test]
 async fn a_greeting_without_end_is_left() {
-    let error = send_to(vec![Babble]).await.expect_err("no greeting");
+    let error = send_to(vec![Babble], SmtpTransport::Own).await.expect_err("no greeting");
     assert_eq!(error.certainty(), Certainty::NotSent);
     assert!(matches!(error.kind(), ErrorKind::Protocol | ErrorKind::Timeout), "{error}");
 }
@@ -245,11 +250,11 @@ fn one_instance_outlives_its_runtimes() {
     let serving = std::thread::spawn(move || servers.block_on(heard).expect("no panic"));
     // Built and dropped where there is no runtime.
     smtp.get_or_init(|| config(port).timeout(Duration::from_secs(5)).build().expect("valid"));
-    let smtp = smtp.get().expect("just set");
     for _ in 0..2 {
+        let smtp = smtp.get().expect("just set");
         assert_eq!(runtime().block_on(send(smtp, &email())).expect("sent").accepted_count(), 1);
     }
-    smtp.pool.clear();
+    drop(smtp);
     let heard = serving.join().expect("no panic");
     assert_eq!(heard.iter().filter(|line| line.starts_with("EHLO")).count(), 2);
 }
@@ -353,7 +358,7 @@ async fn check_logs_in_and_sends_nothing() {
     assert_eq!(smtp.check(&CallContext::default()).await.expect("good"), Health::Good);
     drop(smtp);
     let heard = heard.await.expect("no panic");
-    assert_eq!(heard.last().map(String::as_str), Some("NOOP\r\n"));
+    assert_eq!(heard[heard.len() - 2..], ["NOOP\r\n", "QUIT\r\n"]);
 }
 
 #[tokio::test]
@@ -533,16 +538,18 @@ async fn dots_are_doubled_and_the_end_is_one_dot() {
     message.text = Some(".\r\n.a\n.\n..\nb.".into());
     assert!(send(&config(port).build().expect("valid"), &message).await.is_ok());
     let heard = heard.await.expect("no panic");
-    let body = heard.last().and_then(|text| text.split_once("\r\n\r\n")).map(|(_, body)| body);
+    let body = heard.iter().find_map(|text| text.split_once("\r\n\r\n")).map(|(_, body)| body);
     assert_eq!(body, Some("..\r\n..a\r\n..\r\n...\r\nb.\r\n.\r\n"));
 }
 
 #[test]
 fn urls_are_read() {
-    let full = "smtp://us%40er:p%3A%2F%40ss@mail.example.org:2525?hello=app.example.org&timeout=5&pool=3";
+    let full = "smtp://us%40er:p%3A%2F%40ss@mail.example.org:2525?hello=app.example.org&timeout=5&pool=3\
+        &transport=lettre";
     let config = SmtpConfig::from_url(full).expect("valid");
     assert_eq!((config.host.as_str(), config.effective_port()), ("mail.example.org", 2525));
     assert_eq!((config.tls, config.max_connections), (SmtpTls::StartTls, 3));
+    assert_eq!(config.transport, SmtpTransport::Lettre);
     assert_eq!(config.timeout, Duration::from_secs(5));
     let (user, password) = config.login.expect("set");
     let value = futures_now(password);
@@ -578,7 +585,7 @@ fn wrong_urls_say_what_would_work_and_hide_the_password() {
         ("smtp://u:hunter2@h/path", "percent-encode"),
         ("smtp://u:hun/ter2@h", "smtp://"),
         ("smtp://u:%zzhunter2@h", "%25"),
-        ("smtp://u:hunter2@h?hunter2=1", "known are auth, ca, hello, pool, timeout, tls"),
+        ("smtp://u:hunter2@h?hunter2=1", "known are auth, ca, hello, pool, timeout, tls, transport"),
         ("smtp://u:hunter2@h?tls=maybe", "`none`, `required`, `starttls`"),
         ("smtp://u:hunter2@h?tls=tls", "smtps://"),
         ("smtps://u:hunter2@h?tls=none", "smtp://"),
@@ -605,6 +612,7 @@ fn wrong_values_are_refused_when_building() {
         (config().ca_pem("nonsense"), "PEM"),
         (config().ca_file("/does/not/exist.pem"), "/does/not/exist.pem"),
         (config().max_connections(0), "max_connections"),
+        (config().max_recipients(0), "max_recipients"),
         (config().named(""), "name"),
     ];
     for (config, hint) in table {

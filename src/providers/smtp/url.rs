@@ -6,13 +6,14 @@ use url::Url;
 use crate::error::{Error, Result};
 
 /// The options of a URL, by their names there and in a table.
-const OPTIONS: [(&str, &str); 6] = [
+const OPTIONS: [(&str, &str); 7] = [
     ("auth", "auth"),
     ("ca", "ca_file"),
     ("hello", "hello"),
     ("pool", "max_connections"),
     ("timeout", "timeout_secs"),
     ("tls", "tls"),
+    ("transport", "transport"),
 ];
 
 /// The table that a URL says. Nothing of `text` goes into an error, for it holds a password.

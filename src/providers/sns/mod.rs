@@ -1,7 +1,7 @@
 //! Amazon SNS: text messages, straight to a telephone.
 //!
 //! Feature `sns`. One call (`Publish` with `PhoneNumber`) for each message, signed as for
-//! [Amazon SES](super::ses): with given keys, or with those of the chain that is usual for AWS (environment, files of
+//! Amazon SES (`providers::ses`): with given keys, or with those of the chain that is usual for AWS (environment, files of
 //! profiles, single sign-on, web identity, container, instance metadata).
 //!
 //! ```no_run
@@ -41,7 +41,7 @@
 //! SNS tells what became of a text message in CloudWatch's logs alone: there are no events. What people answer to a
 //! number with [two-way messaging][two-way] comes over a topic of SNS, and is read here: name the topic in
 //! `webhook_topics`, and subscribe your webhook to it (protocol HTTPS, raw delivery off). How its
-//! messages are verified, and the subscription confirmed, is told with [Amazon SES](super::ses).
+//! messages are verified, and the subscription confirmed, is told with Amazon SES (`providers::ses`).
 //!
 //! Requests are judged by moto, which checks the signature; signatures of webhooks by Amazon's sns-validator
 //! (`tests/referees_aws.rs`). SNS itself was not asked.

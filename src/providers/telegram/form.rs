@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderValue, Method, Uri, header::CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -11,6 +11,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     http::HttpRequest,
     message::{Button, ButtonAction, File},
+    providers::shared::multipart::Form,
 };
 
 /// One method of the Bot API with its parameters.
@@ -49,39 +50,20 @@ impl<'a> Call<'a> {
         if self.files.is_empty() {
             return Ok((HeaderValue::from_static("application/json"), json(self)?.into()));
         }
-        let kind = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"))
-            .map_err(|_| Error::new(ErrorKind::Internal, "the boundary is no header value"))?;
-        Ok((kind, self.multipart(boundary)?))
+        self.multipart(boundary)
     }
 
-    /// RFC 7578.
-    fn multipart(&self, boundary: &str) -> Result<Bytes> {
+    fn multipart(&self, boundary: &str) -> Result<(HeaderValue, Bytes)> {
         let files: usize = self.files.iter().map(|(_, file)| file.content.len() + 512).sum();
-        let mut body = BytesMut::with_capacity(files + self.fields.len() * 256);
+        let mut form = Form::new(boundary, files + self.fields.len() * 256);
         for (name, value) in &self.fields {
-            let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
-            body.extend_from_slice(head.as_bytes());
-            body.extend_from_slice(&value.form_text()?);
-            body.extend_from_slice(b"\r\n");
+            form.field(name, None, &value.form_text()?);
         }
         for (name, file) in &self.files {
-            body.extend_from_slice(file_head(boundary, name, file).as_bytes());
-            body.extend_from_slice(&file.content);
-            body.extend_from_slice(b"\r\n");
+            form.file(name, file);
         }
-        body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-        Ok(body.freeze())
+        form.finish()
     }
-}
-
-fn file_head(boundary: &str, name: &str, file: &File) -> String {
-    // A quote is written as browsers do (WHATWG HTML, "multipart form data"); the name holds no line breaks.
-    let file_name = file.name.as_str().replace('"', "%22");
-    format!(
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file_name}\"\r\n\
-         Content-Type: {}\r\n\r\n",
-        file.content_type
-    )
 }
 
 impl Serialize for Call<'_> {

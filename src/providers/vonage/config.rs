@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use http::Uri;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -307,7 +308,7 @@ impl VonageConfig {
             login: self.login()?,
             echo: EchoKey::choose(self.echo_key.as_ref(), self.api_secret.as_ref()),
             endpoint: endpoint(own.unwrap_or(base), path)?,
-            check: endpoint(own.unwrap_or(REST_URL), "/account/get-balance")?,
+            check: balance(self.api, own)?,
             name: checked_name(self.name)?,
             api: self.api,
             from: self.from,
@@ -340,6 +341,14 @@ impl VonageConfig {
             )),
             _ => Err(Error::config("set `api_secret`, or `application_id` and `private_key`")),
         }
+    }
+}
+
+/// Where the balance is: beside the SMS API, so that another address of the Messages API does not tell.
+fn balance(api: VonageApi, own: Option<&str>) -> Result<Option<Uri>> {
+    match (api, own) {
+        (VonageApi::Messages, Some(_)) => Ok(None),
+        (_, own) => endpoint(own.unwrap_or(REST_URL), "/account/get-balance").map(Some),
     }
 }
 

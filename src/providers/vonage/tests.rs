@@ -214,6 +214,10 @@ async fn the_check_asks_for_the_balance() {
         let uri = script.requests()[0].request.uri().to_string();
         assert_eq!(uri, "https://rest.nexmo.com/account/get-balance");
     }
+    let elsewhere = config().api(VonageApi::Messages).base_url("https://api-eu.vonage.com");
+    let (script, cx) = script(200, "{}");
+    let health = elsewhere.build().expect("valid").check(&cx).await.expect("no call");
+    assert_eq!((health, script.requests().len()), (Health::Unchecked, 0));
 }
 
 #[tokio::test]

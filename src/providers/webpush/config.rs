@@ -171,7 +171,7 @@ impl fmt::Debug for WebPushConfig {
         f.debug_struct("WebPushConfig")
             .field("name", &self.name)
             .field("subject", &self.subject)
-            .field("public_key", &self.public_key)
+            .field("public_key", &self.public_key.as_ref().map(|_| "…"))
             .field("private_endpoints", &self.private_endpoints)
             .finish_non_exhaustive()
     }

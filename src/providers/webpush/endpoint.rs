@@ -5,7 +5,7 @@ use http::Uri;
 use crate::{
     address::WebSubscription,
     error::{Error, ErrorKind, Result},
-    http::{NOT_PUBLIC, is_public, literal},
+    http::{NOT_PUBLIC, may_be_public},
 };
 
 const FIELD: &str = "to.subscription.endpoint";
@@ -21,8 +21,7 @@ impl Endpoint {
     /// Names are resolved, and looked at again, by the transport.
     pub(super) fn of(browser: &WebSubscription, private: bool) -> Result<Self> {
         let uri: Uri = browser.endpoint().as_str().parse().map_err(|_| unusable())?;
-        let is_private = uri.scheme_str() != Some("https") || literal(&uri).is_some_and(|ip| !is_public(ip));
-        if is_private && !private {
+        if !private && !may_be_public(&uri) {
             let why = "the endpoint must be https on the public internet";
             return Err(Error::new(ErrorKind::InvalidRecipient, why).with_code(NOT_PUBLIC).with_field(FIELD));
         }
@@ -75,6 +74,9 @@ mod tests {
             "http://127.0.0.1:4140/p",
             "http://localhost/p",
             "https://127.0.0.1/p",
+            "https://127.1/p",
+            "https://2130706433/p",
+            "https://0x7f.0.0.1./p",
             "https://10.0.0.7:8443/p",
             "https://169.254.169.254/latest/meta-data",
             "https://[::1]/p",

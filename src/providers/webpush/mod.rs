@@ -36,7 +36,7 @@
 //! - **An endpoint is an address that a stranger gave.** It is `https` on the public internet: private,
 //!   loopback, link-local, carrier's and documentation addresses and those of clouds' metadata are refused as
 //!   they stand in the URL, as the name resolves, and as the socket was connected. No redirect is followed, and
-//!   of an answer 64 KiB are read. The transport must keep [`Demands::PUBLIC_ONLY`]; `HyperTransport` does,
+//!   of an answer 1 MiB is read. The transport must keep [`Demands::PUBLIC_ONLY`]; `HyperTransport` does,
 //!   `ReqwestTransport` (proxies) does not, and then nothing is sent.
 //! - **A subscription that is dead** (404 or 410) is an error of kind
 //!   [`Unregistered`](crate::ErrorKind::Unregistered): forget it.

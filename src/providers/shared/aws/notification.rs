@@ -3,7 +3,11 @@
 //! [Formats](https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html) ·
 //! [signatures](https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html)
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use aws_lc_rs::signature::{
     RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, RsaParameters,
@@ -13,7 +17,6 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use http::Uri;
 use serde::Deserialize;
-use tokio::sync::Mutex;
 use webpki::EndEntityCert;
 
 use crate::{
@@ -112,7 +115,6 @@ impl Notification {
 pub(in crate::providers) struct Inbox {
     topics: Vec<String>,
     tolerance: Duration,
-    // Across an await on purpose: holding it is the single flight.
     keys: Mutex<Vec<(String, Arc<[u8]>)>>,
 }
 
@@ -167,17 +169,23 @@ impl Inbox {
     async fn key(&self, cx: &CallContext, url: &str) -> Result<Arc<[u8]>> {
         let uri = amazons(url).filter(|uri| uri.path().ends_with(".pem"));
         let uri = uri.ok_or_else(|| refused("the certificate is not at an address of Amazon SNS"))?;
-        let mut keys = self.keys.lock().await;
-        if let Some((_, key)) = keys.iter().find(|(known, _)| known == url) {
+        if let Some((_, key)) = self.known().iter().find(|(known, _)| known == url) {
             return Ok(Arc::clone(key));
         }
+        // Not under the lock: who names an address that answers late keeps nobody else waiting.
         let answer = fetch(cx, uri).await?;
         let key = public_key(answer.body()).ok_or_else(|| refused("what stands there is no certificate"))?;
+        let mut keys = self.known();
         if keys.len() == MOST_KEYS {
             keys.remove(0);
         }
         keys.push((url.to_owned(), Arc::clone(&key)));
         Ok(key)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Vec<(String, Arc<[u8]>)>> {
+        // A panic while pushing leaves a good list behind.
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

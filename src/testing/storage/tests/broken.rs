@@ -29,6 +29,8 @@ use crate::{
     time::Timestamp,
 };
 
+mod documents;
+
 /// What is wrong with a store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Flaw {
@@ -37,6 +39,7 @@ pub(super) enum Flaw {
     ActsIgnoreScopes,
     AllKeysAreOne,
     AnswersAreTurned,
+    AnyNameIsTaken,
     AnyTenantCancels,
     AnyTenantReads,
     AnyTenantWritesEvents,
@@ -47,8 +50,10 @@ pub(super) enum Flaw {
     ClaimsIgnoreLimits,
     ClaimsIgnoreScopes,
     ClaimsStart,
+    ConflictsAreForgiven,
     DeadLettersAreDropped,
     DelaysAreForgotten,
+    DocumentsAreTexts,
     DueIsForgotten,
     DueIsNotSaid,
     EverythingIsFresh,
@@ -95,6 +100,7 @@ pub(super) enum Flaw {
     OneSettlementOfMany,
     OnlyOneIsWoken,
     OrderReachesAcrossTenants,
+    PagesBeginAnew,
     ProviderStopsAll,
     PruneIgnoresLimits,
     PruneTakesBlobs,
@@ -104,6 +110,8 @@ pub(super) enum Flaw {
     ResumedIsPausedAgain,
     ReturnedIsLater,
     SentIsSentAgain,
+    ShelvesAreOne,
+    ShelvesCountDocuments,
     SinceIsNow,
     StaleIsForgiven,
     StartsAreForgotten,

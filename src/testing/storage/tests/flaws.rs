@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use super::{
     super::{
         acting, cancelling, claiming, concurrency, enqueuing, files, keys, leases, limits, ordering, pausing,
-        pruning, reading, recording, recovering, reopening, run, settling, suppressing, waking,
+        pruning, reading, recording, recovering, reopening, run, settling, shelving, suppressing, waking,
     },
     broken::{BrokenHarness, Flaw},
 };
@@ -44,6 +44,7 @@ broken! {
     ActsIgnoreScopes => acting: an_act_keeps_to_its_scope;
     AllKeysAreOne => limits: keys_of_limits_are_apart all_asks_are_met_or_none;
     AnswersAreTurned => enqueuing: many_are_answered_in_order, suppressing: answers_are_in_the_order_of_addresses;
+    AnyNameIsTaken => shelving: wrong_names_are_refused;
     AnyTenantCancels => recording: tenants_change_only_their_own;
     AnyTenantReads => recording: tenants_read_only_their_own;
     AnyTenantWritesEvents => recording: events_of_unknown_messages_are_skipped;
@@ -56,11 +57,14 @@ broken! {
     ClaimsIgnoreScopes => claiming: a_claim_stays_within_its_scope, recording: tenants_change_only_their_own;
     ClaimsStart => leases: a_claim_counts_nothing_and_a_start_counts_one,
         recovering: a_message_that_was_not_started_returns_unharmed a_start_belongs_to_its_lease;
+    ConflictsAreForgiven => shelving: changes_that_expect_something_else_conflict
+        of_changes_at_once_one_is_made;
     DeadLettersAreDropped => settling: what_is_dead_is_kept many_settle_at_once,
         cancelling: a_dead_message_is_cancelled a_wish_to_cancel_does_not_hide_a_dead_letter,
         pruning: dead_letters_are_kept_for_their_own_time;
     DelaysAreForgotten => settling: what_is_tried_again_is_due_later,
         ordering: a_head_that_is_tried_again_blocks;
+    DocumentsAreTexts => shelving: a_document_is_found_as_it_was_put;
     DueIsForgotten => enqueuing: a_message_waits_until_it_is_due, reading: stats_tell_what_waits_for_longest,
         ordering: the_smallest_id_goes_first_whatever_is_due;
     DueIsNotSaid => enqueuing: a_claim_says_when_it_was_due a_claim_gives_what_was_enqueued;
@@ -133,6 +137,7 @@ broken! {
     OneSettlementOfMany => settling: many_settle_at_once;
     OnlyOneIsWoken => waking: all_who_wait_are_woken;
     OrderReachesAcrossTenants => ordering: ordering_keys_of_tenants_are_apart;
+    PagesBeginAnew => shelving: a_page_goes_on_behind_a_key;
     ProviderStopsAll => pausing: a_paused_provider_stops_no_claims;
     PruneIgnoresLimits => pruning: pruning_is_done_in_parts;
     PruneTakesBlobs => files: a_file_without_message_stays_for_a_day a_file_stays_while_its_message_waits;
@@ -143,6 +148,8 @@ broken! {
     ResumedIsPausedAgain => pausing: what_is_resumed_already_is_not_waited_for;
     ReturnedIsLater => settling: what_is_returned_is_unharmed, recovering: returning_forgives_nothing;
     SentIsSentAgain => settling: what_is_done_leaves_the_queue, concurrency: claimers_never_share_a_message;
+    ShelvesAreOne => shelving: shelves_and_tenants_are_apart;
+    ShelvesCountDocuments => shelving: the_version_of_a_shelf_counts_changes;
     SinceIsNow => settling: age_counts_from_the_first_due;
     StaleIsForgiven => recovering: a_lost_lease_does_not_begin,
         leases: a_stale_lease_does_not_start a_stale_lease_is_not_renewed

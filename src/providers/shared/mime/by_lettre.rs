@@ -1,11 +1,6 @@
-//! An email as it goes over the wire (RFC 5322, 2045 to 2047, 2231, 6532).
-//!
-//! lettre encodes headers and parts. They are put together here and not by
-//! its `Message`, which keeps only the last of several headers of one name,
-//! parses the sender again, and panics at dates beyond the year 9999.
+//! The same mail as lettre's builder writes it: what the writer is held against.
 
 use std::{
-    borrow::Cow,
     fmt::Write as _,
     time::{Duration, SystemTime},
 };
@@ -20,11 +15,11 @@ use lettre::{
         },
     },
 };
-use url::Host;
 
+use super::plain;
 use crate::{
-    address::{EmailAddress, Mailbox},
-    error::{Error, ErrorKind, Result},
+    address::Mailbox,
+    error::{Error, Result},
     message::{Attachment, Email, Priority},
     time::Timestamp,
 };
@@ -35,49 +30,15 @@ const LONGEST_LINE: usize = 998;
 /// The last second of the year 9999, the last that RFC 5322 can write.
 const LAST_SECOND: i64 = 253_402_300_799;
 
-/// A message ready to be handed over.
-pub(in crate::providers) struct Mail {
-    pub(in crate::providers) sender: String,
-    pub(in crate::providers) recipients: Vec<String>,
-    pub(in crate::providers) content: String,
-    /// True if an address holds other letters than ASCII before the `@`.
-    pub(in crate::providers) utf8: bool,
-}
-
-#[cfg(feature = "dkim")]
-impl Mail {
-    /// The same with a signature by each of `keys` on top.
-    pub(crate) fn signed(mut self, keys: &[crate::providers::dkim::DkimKey], now: Timestamp) -> Result<Self> {
-        if !keys.is_empty() {
-            let signatures = crate::providers::dkim::sign(self.content.as_bytes(), keys, now)
-                .map_err(|error| error.with_certainty(crate::error::Certainty::NotSent))?;
-            self.content.insert_str(0, &signatures);
-        }
-        Ok(self)
-    }
-}
-
-/// Writes `email`, which has been validated. `bounces` is where returned mail goes, if not to the sender.
-pub(in crate::providers) fn write(
-    email: &Email,
-    id: String,
-    now: Timestamp,
-    bounces: Option<&EmailAddress>,
-) -> Result<Mail> {
-    let from = email.sender_mailbox()?;
-    let sender = plain(bounces.unwrap_or(from.address())).into_owned();
-    let recipients: Vec<String> = email.recipients().map(|m| plain(m.address()).into_owned()).collect();
-    let mut content = headers(email, from, id, now)?;
-    let utf8 = !content.is_ascii() || !sender.is_ascii() || recipients.iter().any(|r| !r.is_ascii());
+/// The mail's octets.
+pub(super) fn write(email: &Email, id: String, now: Timestamp) -> Result<String> {
+    let mut content = headers(email, email.sender_mailbox()?, id, now)?;
     let parts = match body(email)? {
         Tree::Many(parts) => parts.formatted(),
         Tree::One(part) => part.formatted(),
     };
-    // All parts are encoded as ASCII.
-    let parts = String::from_utf8(parts)
-        .map_err(|_| Error::new(ErrorKind::Internal, "a part was not encoded as ASCII"))?;
-    content.push_str(&parts);
-    Ok(Mail { sender, recipients, content, utf8 })
+    content.push_str(&String::from_utf8(parts).expect("all parts are encoded as ASCII"));
+    Ok(content)
 }
 
 fn headers(email: &Email, from: &Mailbox, id: String, now: Timestamp) -> Result<String> {
@@ -111,16 +72,6 @@ fn headers(email: &Email, from: &Mailbox, id: String, now: Timestamp) -> Result<
     Ok(out)
 }
 
-/// The header that names those who get a copy unseen, for who is handed a mail and takes the header out;
-/// empty if there are none.
-pub(in crate::providers) fn bcc(email: &Email) -> Result<String> {
-    let mut headers = Headers::with_capacity(1);
-    if !email.bcc.is_empty() {
-        headers.set(header::Bcc::from(mailboxes("bcc", &email.bcc)?));
-    }
-    Ok(headers.to_string())
-}
-
 fn date(now: Timestamp) -> SystemTime {
     let secs = now.as_secs().clamp(0, LAST_SECOND).unsigned_abs();
     SystemTime::UNIX_EPOCH + Duration::from_secs(secs)
@@ -137,19 +88,6 @@ fn mailboxes(field: &'static str, list: &[Mailbox]) -> Result<Mailboxes> {
         Ok(LettreMailbox::new(mailbox.name().map(str::to_owned), Address::new_dangerous(local, domain)))
     };
     list.iter().map(convert).collect()
-}
-
-/// With the domain in its ASCII form (RFC 5891), so that only local parts ask
-/// the server for SMTPUTF8.
-pub(in crate::providers) fn plain(address: &EmailAddress) -> Cow<'_, str> {
-    let text = address.as_str();
-    if address.domain().is_ascii() {
-        return Cow::Borrowed(text);
-    }
-    match Host::parse(address.domain()) {
-        Ok(Host::Domain(domain)) => Cow::Owned(format!("{}@{domain}", address.local())),
-        _ => Cow::Borrowed(text),
-    }
 }
 
 fn text_header(field: &'static str, name: &str, value: &str) -> Result<HeaderValue> {
