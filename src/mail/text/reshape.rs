@@ -256,9 +256,11 @@ fn replace(parent: &Handle, old: &Handle, new: &Handle) {
 fn check_link(node: &Handle, facts: Facts) {
     let href = attribute(node, "href").unwrap_or_default();
     let href = href.trim();
+    let lower = href.to_ascii_lowercase();
     let nowhere =
-        href.is_empty() || href.starts_with('#') || href.to_ascii_lowercase().starts_with("javascript:");
-    if nowhere || facts.chars == 0 || says(&words(node), href) {
+        href.is_empty() || href.starts_with('#') || lower == "mailto:" || lower.starts_with("javascript:");
+    // Of links within one another, which only torn HTML has, the inner ones say where they lead.
+    if nowhere || facts.chars == 0 || facts.links > 0 || says(&words(node), href) {
         set_href(node, None);
     } else {
         set_href(node, Some(href));
