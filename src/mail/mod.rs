@@ -13,6 +13,9 @@
 //!
 //! [`Mail::into_email`] checks besides that every `cid:` names an inline image of the mail.
 //!
+//! Make mail of what a template *rendered*, not of its source: to a parser of HTML, a `{{#each}}` between the rows of a table
+//! is text in the wrong place, and moved out of the table. MJML does not move it.
+//!
 //! # Nothing is read and nothing is fetched
 //!
 //! The room is pure: no step opens a file or a connection. `css-inline` is built without its features `http` and

@@ -73,8 +73,8 @@ fn next(source: &str, mut at: usize) -> Option<Tag<'_>> {
     loop {
         let start = at + source[at..].find('<')?;
         let rest = &source[start..];
-        at = if rest.starts_with("<!--") {
-            start + rest[4..].find("-->").map_or(rest.len(), |found| found + 7)
+        at = if let Some(comment) = rest.strip_prefix("<!--") {
+            start + comment.find("-->").map_or(rest.len(), |found| found + 7)
         } else if rest[1..].starts_with(['!', '?']) {
             start + rest.find('>').map_or(rest.len(), |found| found + 1)
         } else if rest[1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') {
