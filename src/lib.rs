@@ -38,6 +38,7 @@
 //! - [`providers`] are the vendors, [`route`] joins several of them, [`middleware`] stands around each.
 //! - [`Messenger::enqueue`] makes a message durable and a [`worker`] delivers it: see the guide on the
 //!   [outbox](guide::outbox); [`storage`] is where all is kept.
+//! - [`mail`] makes HTML and MJML into email that mailboxes show well; [`policy`] keeps the law of marketing mail.
 //! - [`Error`] says whether a vendor could have taken the message; the guide has a chapter on
 //!   [errors](guide::errors) and one on the [concepts](guide::concepts).
 //! - To extend: [write a provider](guide::provider), [write a layer](guide::layer),
@@ -57,13 +58,22 @@
 //! | `resend` | Resend: batches, idempotency keys, templates, signed webhooks | email |
 //! | `twilio` | Twilio, with status callbacks and answers | SMS, WhatsApp |
 //! | `sns` | Amazon SNS: text messages, and answers over a topic | SMS |
+//! | `vonage` | Vonage's SMS API or Messages API, with signed receipts and answers | SMS |
+//! | `meta` | WhatsApp over Meta's Cloud API, with its webhook | WhatsApp |
 //! | `fcm` | Firebase Cloud Messaging, HTTP v1 | push |
-//! | `telegram` | Telegram Bot API | chat |
 //! | `apns` | Apple Push Notification service, by HTTP/2 and provider tokens | push |
 //! | `webpush` | Web Push with VAPID, to browsers' subscriptions | push |
+//! | `telegram` | Telegram Bot API, with its webhook | chat |
+//! | `slack` | Slack as a bot or by an incoming webhook | chat |
+//! | `discord` | Discord as a bot or by a webhook | chat |
+//! | `teams` | Microsoft Teams through a workflow | chat |
+//! | `dkim` | signatures of the sender's domain; with `smtp` | email |
 //! | `sqlite` (default) | the outbox in one SQLite file, over sqlx | all |
 //! | `postgres` | the outbox in Postgres, for many workers, over sqlx | all |
 //! | `templates` (default) | handlebars templates with limits | all |
+//! | `mjml` | mail from MJML, over mrml; no includes, no foreign fonts | email |
+//! | `css-inline` | CSS put into `style` attributes; nothing is fetched | email |
+//! | `html-text` | the text part made of the HTML | email |
 //! | `http-client` | HTTP over hyper and rustls, over reqwest where there is a proxy; vendors that speak HTTP switch it on | |
 //! | `full` | all of the above | |
 //! | `testing` | recorder, scripted faults, manual clock, `provider_conformance!`, `storage_conformance!` | all |
@@ -81,9 +91,11 @@ mod event;
 pub mod guide;
 pub mod http;
 mod id;
+pub mod mail;
 pub mod message;
 pub mod messenger;
 pub mod middleware;
+pub mod policy;
 pub mod provider;
 pub mod providers;
 pub mod route;

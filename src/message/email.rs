@@ -159,6 +159,9 @@ pub struct ListUnsubscribe {
     /// An address at which an empty mail unsubscribes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mailto: Option<EmailAddress>,
+    /// The subject of that mail, by which one knows who unsubscribes from what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail_subject: Option<Arc<str>>,
     /// True if a POST to `url` unsubscribes without further questions.
     #[serde(default)]
     pub one_click: bool,
@@ -170,7 +173,7 @@ impl ListUnsubscribe {
     /// # Errors
     /// If `url` is no https link.
     pub fn one_click(url: &str) -> Result<Self> {
-        let list = Self { url: Some(url.parse()?), mailto: None, one_click: true };
+        let list = Self { url: Some(url.parse()?), mailto: None, mail_subject: None, one_click: true };
         list.fault().map_or(Ok(list.clone()), |why| Err(Error::invalid("list_unsubscribe", why)))
     }
 
@@ -179,7 +182,7 @@ impl ListUnsubscribe {
     /// # Errors
     /// If `url` is no web link.
     pub fn url(url: &str) -> Result<Self> {
-        Ok(Self { url: Some(url.parse()?), mailto: None, one_click: false })
+        Ok(Self { url: Some(url.parse()?), mailto: None, mail_subject: None, one_click: false })
     }
 
     /// An address at which an empty mail unsubscribes.
@@ -189,7 +192,21 @@ impl ListUnsubscribe {
         self
     }
 
+    /// The subject of that mail: a token of letters, digits and `-._~`.
+    #[must_use]
+    pub fn with_mail_subject(mut self, token: impl Into<Arc<str>>) -> Self {
+        self.mail_subject = Some(token.into());
+        self
+    }
+
     fn fault(&self) -> Option<&'static str> {
+        let plain =
+            |token: &Arc<str>| token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
+        if self.mail_subject.as_ref().is_some_and(|token| !plain(token)) {
+            return Some(
+                "the subject of a mail that unsubscribes is a token of A-Z a-z 0-9 - . _ ~ (RFC 6068)",
+            );
+        }
         match (&self.url, &self.mailto) {
             (None, None) => Some("give a link, an address, or both"),
             (None, _) if self.one_click => Some("one-click needs an https link (RFC 8058)"),
@@ -203,7 +220,8 @@ impl ListUnsubscribe {
     /// The headers, ready to be written.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let link = self.url.iter().map(|url| format!("<{url}>"));
-        let mail = self.mailto.iter().map(|address| format!("<mailto:{address}>"));
+        let subject = self.mail_subject.iter().map(|token| format!("?subject={token}")).collect::<String>();
+        let mail = self.mailto.iter().map(|address| format!("<mailto:{address}{subject}>"));
         let ways: Vec<String> = link.chain(mail).collect();
         let mut headers = vec![("List-Unsubscribe", ways.join(", "))];
         if self.one_click {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{
     Inner, Messenger,
-    channels::{Channels, Routed, Slot, Stack, vendors},
+    channels::{Channels, Law, Routed, Slot, Stack, vendors},
     defaults::{Defaults, DefaultsTable},
     whatsapp_window::WhatsAppWindow,
 };
@@ -17,6 +17,7 @@ use crate::{
     middleware::{
         AnyLayer, AttemptTimeout, Breaker, BreakerPolicy, RateLimit, RateLimiter, RetryLayer, RetryPolicy,
     },
+    policy::{Compliance, ContentFilter, UnsubscribeLinks},
     provider::{Provider, ProviderSource},
     providers::preview::Preview,
     storage::{BlobStore, MemoryStore, Messages, SharedLimits, Store, SuppressionStore},
@@ -73,6 +74,7 @@ impl<M: Message, P: Provider<M>> IntoProvider<M> for Result<P> {
 pub struct MessengerBuilder {
     providers: Channels,
     defaults: DefaultsTable,
+    law: Law,
     limits: Vec<RateLimit>,
     default_limits: bool,
     shares_limits: bool,
@@ -108,6 +110,7 @@ impl Default for MessengerBuilder {
         Self {
             providers: Channels::default(),
             defaults: DefaultsTable::default(),
+            law: Law::default(),
             limits: Vec::new(),
             default_limits: true,
             shares_limits: false,
@@ -187,6 +190,25 @@ impl MessengerBuilder {
             Ok(tenant) => drop(self.defaults.tenants.insert(tenant, defaults)),
             Err(error) => self.faults.push(error.into()),
         }
+        self
+    }
+
+    /// What marketing mail is and who answers for it. Marketing mail without means to unsubscribe or without a postal
+    /// address is refused, whether or not this is called.
+    pub fn compliance(mut self, rules: Compliance) -> Self {
+        self.law.rules = rules;
+        self
+    }
+
+    /// How people unsubscribe: marketing mail is given `List-Unsubscribe` headers with a link of the person's own.
+    pub fn unsubscribe(mut self, links: UnsubscribeLinks) -> Self {
+        self.law.links = Some(links);
+        self
+    }
+
+    /// Adds a filter that looks at every message before it is recorded; what it refuses is not sent.
+    pub fn content_filter(mut self, filter: impl ContentFilter) -> Self {
+        self.law.filters.push(Box::new(filter));
         self
     }
 
@@ -344,6 +366,7 @@ impl MessengerBuilder {
             bare: self.providers,
             stack,
             defaults: self.defaults,
+            law: self.law,
             messages: self.kept.messages.unwrap_or_else(|| memory.clone()),
             blobs: self.kept.blobs.unwrap_or_else(|| memory.clone()),
             #[cfg(any(feature = "sqlite", feature = "postgres"))]

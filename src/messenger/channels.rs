@@ -11,6 +11,7 @@ use crate::{
         AnyLayer, AttemptTimeout, Breaker, ContextLayer, GateLayer, Layer, RateLimiter, RetryLayer,
         RetryPolicy, SplitLayer, admits, around_vendors,
     },
+    policy::{Compliance, ContentFilter, UnsubscribeLinks, refusal},
     provider::{Provider, ProviderSource},
 };
 
@@ -51,6 +52,27 @@ pub(super) struct Channels {
     pub(super) whatsapp: Option<Slot<WhatsApp>>,
 }
 
+/// The rules of marketing mail, how one unsubscribes, and what may not be said at all.
+#[derive(Debug, Default)]
+pub(super) struct Law {
+    pub(super) rules: Compliance,
+    pub(super) links: Option<UnsubscribeLinks>,
+    pub(super) filters: Vec<Box<dyn ContentFilter>>,
+}
+
+impl Law {
+    /// Asks every filter; the first refusal stands.
+    pub(super) fn inspect<M: Message>(&self, tenant: &TenantId, message: &M) -> Result<()> {
+        if self.filters.is_empty() {
+            return Ok(());
+        }
+        let any = message.clone().into();
+        self.filters
+            .iter()
+            .try_for_each(|filter| filter.inspect(tenant, &any).map_err(|why| refusal(&**filter, why)))
+    }
+}
+
 /// What the facade must know of a message's channel.
 pub(super) trait Routed: Message {
     /// What to configure, for the error that says so.
@@ -60,6 +82,10 @@ pub(super) trait Routed: Message {
     fn layered(layer: &dyn AnyLayer, inner: Arc<dyn Provider<Self>>) -> Arc<dyn Provider<Self>>;
     /// Fills in the default sender.
     fn fill(&mut self, tenant: &TenantId, defaults: &DefaultsTable);
+    /// Does what the law asks of a message of this category.
+    fn comply(&mut self, _: &TenantId, _: Option<&str>, _: &Law) -> Result<()> {
+        Ok(())
+    }
     /// Checks what only a message that is about to be sent must have.
     fn complete(&self) -> Result<()> {
         Ok(())
@@ -95,6 +121,10 @@ impl Routed for Email {
 
     fn fill(&mut self, tenant: &TenantId, defaults: &DefaultsTable) {
         self.from = self.from.take().or_else(|| defaults.of(tenant, |d| &d.email));
+    }
+
+    fn comply(&mut self, tenant: &TenantId, category: Option<&str>, law: &Law) -> Result<()> {
+        law.rules.comply(self, tenant, category, law.links.as_ref())
     }
 
     fn complete(&self) -> Result<()> {

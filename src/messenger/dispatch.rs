@@ -42,8 +42,10 @@ pub(super) fn admit<M: Routed>(
     let at = inner.cx.clock().now();
     options.admit(at)?;
     message.fill(tenant, &inner.defaults);
+    message.comply(tenant, options.category.as_deref(), &inner.law)?;
     message.validate()?;
     message.complete()?;
+    inner.law.inspect(tenant, &*message)?;
     let id = inner.ids.next(at);
     let key = options.key.clone().unwrap_or_else(|| id.to_shared());
     Ok(Admitted { id, at, message, key })

@@ -5,11 +5,13 @@ use std::{fmt, sync::Arc, time::Duration};
 use futures_core::Stream;
 
 use crate::{
+    address::{EmailAddress, WebUrl},
     context::CallContext,
     error::{Error, Result},
     event::{Event, Status},
     id::{DeliveryId, MessageId, MessageIds, TenantId},
     message::{AnyMessage, on_any},
+    policy::UnsubscribeLinks,
     providers::preview::Preview,
     storage::{BlobStore, Messages, SuppressionStore, Tracked},
     webhook::{Inbound, RawRequest, Webhook},
@@ -49,7 +51,7 @@ pub use whatsapp_window::WhatsAppWindow;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use options::{option_methods, queue_option_methods};
 
-use channels::{Channels, Stack};
+use channels::{Channels, Law, Stack};
 use defaults::DefaultsTable;
 use options::Options;
 
@@ -85,6 +87,7 @@ struct Inner {
     bare: Channels,
     stack: Stack,
     defaults: DefaultsTable,
+    law: Law,
     messages: Arc<dyn Messages>,
     blobs: Arc<dyn BlobStore>,
     /// True if the blobs are not in the store of the messages.
@@ -219,6 +222,26 @@ impl Messenger {
     /// Those that come before a provider is chosen.
     pub async fn explain(&self, message: impl Into<AnyMessage>) -> Result<Explanation> {
         on_any!(message.into(), message => explain::explain(self, message).await)
+    }
+
+    /// The link by which one person leaves one list, for the data of a template; the list is the category by which the
+    /// mail is sent.
+    ///
+    /// # Errors
+    /// If [`MessengerBuilder::unsubscribe`] configured no links.
+    pub fn unsubscribe_link(&self, recipient: &EmailAddress, list: &str) -> Result<WebUrl> {
+        self.unsubscribe_links()?.link(&self.tenant, recipient, list)
+    }
+
+    /// What makes and reads these links.
+    ///
+    /// # Errors
+    /// If [`MessengerBuilder::unsubscribe`] configured none.
+    pub fn unsubscribe_links(&self) -> Result<&UnsubscribeLinks> {
+        let links = self.inner.law.links.as_ref();
+        links.ok_or_else(|| {
+            Error::config("there are no unsubscribe links; configure `MessengerBuilder::unsubscribe`")
+        })
     }
 
     /// Asks every vendor at once for a harmless sign of life, each for at most ten seconds. Providers
