@@ -55,15 +55,6 @@ impl MessageId {
         Timestamp::from_secs(i64::try_from(secs).unwrap_or(i64::MAX)) + Duration::from_nanos(nanos.into())
     }
 
-    /// The last id that can be made at this moment or before it.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn last_of(moment: Timestamp) -> Self {
-        let millis = u64::try_from(moment.as_micros()).unwrap_or(0) / 1_000;
-        let mut octets = [0xff; 16];
-        octets[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
-        Self(Uuid::from_bytes(octets))
-    }
-
     /// The UUID.
     pub const fn as_uuid(&self) -> Uuid {
         self.0

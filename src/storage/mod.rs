@@ -170,8 +170,7 @@ pub trait Messages: fmt::Debug + Send + Sync + 'static {
     async fn resume(&self, pause: &Pause) -> Result<()>;
 
     /// Deletes what is older than it must be kept, oldest first by when it was taken; answers how many
-    /// messages. To be called until it answers less than the limit. A store may look by the time that an id holds
-    /// (UUIDv7): what was given an id of another kind may then stay. Files that no message needs go as
+    /// messages. To be called until it answers less than the limit. Files that no message needs go as
     /// well, a day after they were put.
     async fn prune(&self, retention: &Retention) -> Result<u64>;
 

@@ -14,17 +14,14 @@ use crate::{error::Result, storage::Retention};
 /// What is put before its message was enqueued stays for so long without one.
 const ORPHANS: Duration = Duration::from_secs(24 * 3_600);
 
-/// Ids hold the time at which they were made: to look by them spares an index by time, which every message would have to
-/// be put into. An id may run ahead of the moment it stands for, as when the clock was set back: a minute is allowed for that.
-const FINAL: &str = "SELECT m.id, m.at FROM {messages} m \
-    WHERE m.id <= (SELECT (lpad(to_hex(greatest(0, ({now_1}($1) - $2) / 1000 + 60000)), 12, '0') || repeat('f', 20))::uuid) \
-    AND m.at <= (SELECT {now_1}($1)) - $2 AND (m.key IS NULL OR m.at <= (SELECT {now_1}($1)) - greatest($2, $3)) \
+const FINAL: &str = "SELECT m.id, m.at FROM {messages} m, (SELECT {now_1}($1) AS now) n \
+    WHERE m.at <= n.now - $2 AND (m.key IS NULL OR m.at <= n.now - greatest($2, $3)) \
     AND NOT EXISTS (SELECT FROM {queue} q WHERE q.id = m.id) \
-    ORDER BY m.id LIMIT $4 FOR UPDATE OF m SKIP LOCKED";
+    ORDER BY m.at, m.id LIMIT $4 FOR UPDATE OF m SKIP LOCKED";
 
 const DEAD: &str = "SELECT m.id, m.at FROM {queue} q JOIN {messages} m ON m.id = q.id, (SELECT {now_1}($1) AS now) n \
     WHERE q.state = 'dead' AND m.at <= n.now - $2 AND (m.key IS NULL OR m.at <= n.now - greatest($2, $3)) \
-    ORDER BY m.id LIMIT $4 FOR UPDATE OF q SKIP LOCKED";
+    ORDER BY m.at, m.id LIMIT $4 FOR UPDATE OF q SKIP LOCKED";
 
 const DELETE: [&str; 4] = [
     "DELETE FROM {history} WHERE message = ANY ($1)",

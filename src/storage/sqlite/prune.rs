@@ -9,36 +9,27 @@ use super::{
     group::Work,
     tx::{Tx, column, list},
 };
-use crate::{
-    error::Result,
-    id::{Fingerprint, MessageId},
-    storage::Retention,
-    time::Timestamp,
-};
+use crate::{error::Result, id::Fingerprint, storage::Retention, time::Timestamp};
 
 /// How long a file stays that no message needs: its message may be on its way.
 const ALONE: Duration = Duration::from_secs(24 * 3_600);
-
-/// How far an id may run ahead of the moment it stands for, as when the clock was set back.
-const AHEAD: Duration = Duration::from_secs(60);
 
 /// Deletes messages.
 #[derive(Debug)]
 pub(super) struct Prune(pub(super) Retention);
 
-/// `?1` is the latest moment of those without a key, `?2` of those with one, `?4` the last id of the former. Ids hold the
-/// time at which they were made: to look by them spares an index by time, which every message would have to be put into.
+/// `?1` is the latest moment of those without a key, `?2` of those with one.
 const DONE: &str = "\
-SELECT m.at, m.id FROM {messages} m WHERE m.id <= ?4
+SELECT m.at, m.id FROM {messages} m WHERE m.at <= max(?1, ?2)
     AND NOT EXISTS (SELECT 1 FROM {queue} WHERE id = m.id)
     AND m.at <= iif(m.key IS NULL, ?1, ?2)
-ORDER BY m.id LIMIT ?3 + 0";
+ORDER BY m.at, m.id LIMIT ?3 + 0";
 
 const DEAD: &str = "\
 SELECT m.at, m.id FROM {queue} q CROSS JOIN {messages} m ON m.id = q.id
 WHERE q.state = 'dead' AND q.state <> 'ready' AND q.state <> 'leased'
-    AND m.id <= ?4 AND m.at <= iif(m.key IS NULL, ?1, ?2)
-ORDER BY m.id LIMIT ?3 + 0";
+    AND m.at <= iif(m.key IS NULL, ?1, ?2)
+ORDER BY m.at, m.id LIMIT ?3 + 0";
 
 const DELETE: [&str; 4] = [
     "DELETE FROM {queue!} WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
@@ -99,9 +90,8 @@ impl Prune {
     /// Those that were taken as long ago as this, or as keys are kept.
     async fn old(&self, tx: &mut Tx<'_>, template: &'static str, keep: Duration) -> Result<Vec<(i64, Uuid)>> {
         let limit = i64::try_from(self.0.limit).unwrap_or(i64::MAX);
-        let (without_key, with_key) = (before(tx.now, keep), before(tx.now, keep.max(self.0.keys())));
-        let last = MessageId::last_of(Timestamp::from_micros(without_key) + AHEAD).as_uuid();
-        let asked = tx.statement(template).bind(without_key).bind(with_key).bind(limit).bind(last);
+        let with_key = before(tx.now, keep.max(self.0.keys()));
+        let asked = tx.statement(template).bind(before(tx.now, keep)).bind(with_key).bind(limit);
         tx.rows(asked).await?.iter().map(|row| Ok((column(row, 0)?, column(row, 1)?))).collect()
     }
 }

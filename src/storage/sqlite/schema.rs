@@ -32,6 +32,7 @@ CREATE TABLE {messages} (
 CREATE UNIQUE INDEX {messages}_by_key ON {messages} (tenant, channel, key)
     WHERE key IS NOT NULL AND payload_version IS NOT NULL;
 CREATE INDEX {messages}_by_ref ON {messages} (tenant, external_ref) WHERE external_ref IS NOT NULL;
+CREATE INDEX {messages}_by_at ON {messages} (at, id);
 
 CREATE TABLE {queue} (
     id BLOB NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, channel TEXT NOT NULL,

@@ -25,6 +25,7 @@ CREATE TABLE {messages} (
 );
 CREATE UNIQUE INDEX {=messages_key} ON {messages} (tenant, channel, key)
     WHERE key IS NOT NULL AND payload_version IS NOT NULL;
+CREATE INDEX {=messages_at} ON {messages} (at, id);
 CREATE INDEX {=messages_external_ref} ON {messages} (tenant, external_ref) WHERE external_ref IS NOT NULL;
 
 -- What is still to be done. Small, since a claim copies the row; a message that is final leaves it. `behind` is set by a claim
