@@ -65,5 +65,6 @@ mod tests {
         assert_eq!(in_order(work, 8).await, (0..100).collect::<Vec<_>>());
         let most = most.into_inner();
         assert!((4..=8).contains(&most), "{most} at once");
+        assert!(in_order(std::iter::empty::<std::future::Ready<u8>>(), 0).await.is_empty());
     }
 }

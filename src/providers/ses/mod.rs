@@ -77,22 +77,20 @@
 //! [events]: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 //! [common]: https://docs.aws.amazon.com/general/latest/gr/CommonErrors.html
 
-use std::fmt;
+use std::{fmt, pin::Pin};
 
 use async_trait::async_trait;
 
 use crate::{
     address::shown_url,
+    concurrent::in_order,
     context::CallContext,
     error::Result,
     message::{Email, Features},
     provider::{Capabilities, Health, Outgoing, Provider, Receipt, Vendor},
     providers::{
         echo::EchoKey,
-        shared::{
-            aws::{Client, Inbox},
-            join::{Call, all},
-        },
+        shared::aws::{Client, Inbox},
     },
     webhook::{Inbound, RawRequest, Verified, Webhook},
 };
@@ -111,6 +109,9 @@ mod wire;
 
 pub use crate::providers::shared::aws::AwsKeys;
 pub use config::SesConfig;
+
+/// A call of a batch under way: what became of each message, by its place.
+type Call<'a> = Pin<Box<dyn Future<Output = Vec<(usize, Result<Receipt>)>> + Send + 'a>>;
 
 const VENDOR: &str = "ses";
 
@@ -203,14 +204,15 @@ impl Provider<Email> for Ses {
 
     async fn send_batch(&self, cx: &CallContext, items: &[Outgoing<'_, Email>]) -> Vec<Result<Receipt>> {
         let (bulks, alone) = batch::sorted(items);
-        let mut calls: Vec<Call<'_, Vec<(usize, Result<Receipt>)>>> = Vec::new();
+        let mut calls: Vec<Call<'_>> = Vec::new();
         for call in bulks {
             calls.push(Box::pin(self.together(cx, call)));
         }
         for place in alone {
             calls.push(Box::pin(async move { vec![(place, self.send(cx, items[place]).await)] }));
         }
-        let mut results: Vec<_> = all(calls).await.into_iter().flatten().collect();
+        let width = calls.len();
+        let mut results: Vec<_> = in_order(calls.into_iter(), width).await.into_iter().flatten().collect();
         results.sort_by_key(|(place, _)| *place);
         results.into_iter().map(|(_, result)| result).collect()
     }

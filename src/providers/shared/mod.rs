@@ -16,8 +16,6 @@ pub(in crate::providers) mod envelope;
 #[cfg(any(feature = "fcm", feature = "gmail"))]
 pub(in crate::providers) mod google;
 pub(in crate::providers) mod inbound;
-#[cfg(feature = "ses")]
-pub(in crate::providers) mod join;
 #[cfg(feature = "http-client")]
 pub(in crate::providers) mod jws;
 pub(in crate::providers) mod mail;
