@@ -96,11 +96,8 @@ impl Config {
             [] => serving,
             names => names.iter().map(|name| named(name, channel, &serving)).collect::<Result<_>>()?,
         };
-        let mut providers: Vec<_> = chosen.iter().filter_map(|instance| M::of(&instance.built)).collect();
-        Ok(match providers.len() {
-            0 | 1 => providers.pop(),
-            _ => Some(joined(said.route, providers)),
-        })
+        let providers = chosen.iter().filter_map(|instance| M::of(&instance.built)).collect();
+        Ok(joined(said.route, providers))
     }
 }
 
@@ -112,12 +109,19 @@ fn named<'a>(name: &str, channel: Channel, serving: &[&'a Instance]) -> Result<&
     })
 }
 
-fn joined<M: Message>(route: RouteConfig, providers: Vec<Arc<dyn Provider<M>>>) -> Arc<dyn Provider<M>> {
+/// One provider as it is, several as a route.
+pub(super) fn joined<M: Message>(
+    route: RouteConfig,
+    mut providers: Vec<Arc<dyn Provider<M>>>,
+) -> Option<Arc<dyn Provider<M>>> {
+    if providers.len() < 2 {
+        return providers.pop();
+    }
     let spread = match route {
         RouteConfig::Failover => Spread::failover(),
         RouteConfig::RoundRobin => Spread::round_robin().failing_over(),
     };
-    Arc::new(providers.into_iter().fold(spread, |spread, provider| spread.to_shared(1, provider)))
+    Some(Arc::new(providers.into_iter().fold(spread, |spread, provider| spread.to_shared(1, provider))))
 }
 
 struct Instance {

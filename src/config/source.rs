@@ -10,13 +10,12 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::stored::StoredConfigs;
+use super::{RouteConfig, build::joined, stored::StoredConfigs};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::TenantId,
     provider::{Provider, ProviderSource},
     providers::catalog::Role,
-    route::Spread,
     time::{Clock, Monotonic, SystemClock},
 };
 
@@ -79,13 +78,7 @@ impl<M: Role> StoredSource<M> {
         for config in self.configs.list(tenant, M::CHANNEL).await?.iter().filter(|config| config.enabled) {
             providers.extend(M::of(&config.build()?));
         }
-        Ok(match providers.len() {
-            0 | 1 => providers.pop(),
-            _ => {
-                let add = |spread: Spread<M>, provider| spread.to_shared(1, provider);
-                Some(Arc::new(providers.into_iter().fold(Spread::failover(), add)))
-            }
-        })
+        Ok(joined(RouteConfig::Failover, providers))
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<TenantId, Known<M>>> {
