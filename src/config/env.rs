@@ -4,7 +4,10 @@ use super::{ChannelConfig, Config, ProviderConfig, RouteConfig, Senders};
 use crate::{
     error::{Error, Result},
     message::Channel,
-    providers::catalog::{ENTRIES, Entry},
+    providers::{
+        catalog::{ENTRIES, Entry},
+        schema::flag,
+    },
 };
 
 /// What stands before `_ENABLED` and its like for a channel.
@@ -73,12 +76,8 @@ impl Vars<'_> {
     }
 
     fn flag(&self, name: &str) -> Result<Option<bool>> {
-        match self.text(name).as_deref() {
-            None => Ok(None),
-            Some("1" | "true" | "yes" | "on") => Ok(Some(true)),
-            Some("0" | "false" | "no" | "off") => Ok(Some(false)),
-            Some(_) => Err(Error::config(format!("{name} is `true` or `false`"))),
-        }
+        let wrong = || Error::config(format!("{name} is `true` or `false`"));
+        self.text(name).map(|word| flag(&word).ok_or_else(wrong)).transpose()
     }
 
     fn senders(&self) -> Senders {

@@ -151,11 +151,7 @@ impl Setting {
     fn value(&self, text: &str) -> Result<Value> {
         let wrong = |expected: &str| Err(Error::config(format!("`{}` is {expected}", self.name)));
         match self.kind {
-            SettingKind::Flag => match text {
-                "1" | "true" | "yes" | "on" => Ok(Value::Bool(true)),
-                "0" | "false" | "no" | "off" => Ok(Value::Bool(false)),
-                _ => wrong("`true` or `false`"),
-            },
+            SettingKind::Flag => flag(text).map_or_else(|| wrong("`true` or `false`"), |on| Ok(on.into())),
             SettingKind::List => {
                 Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Value::from).collect())
             }
@@ -326,6 +322,15 @@ impl Schema {
             }
             None => Error::config(format!("{}: {why}", self.vendor)),
         }
+    }
+}
+
+/// What a word in a variable or a URL says of a switch; `None` if it is no such word.
+pub(crate) fn flag(word: &str) -> Option<bool> {
+    match word {
+        "1" | "true" | "yes" | "on" => Some(true),
+        "0" | "false" | "no" | "off" => Some(false),
+        _ => None,
     }
 }
 
